@@ -1,0 +1,179 @@
+"""One table of settings, and the only reader of the environment.
+
+Each field of `Settings` is a setting: `host` is WEBBOT_HOST. Its default, its sentence and the names that older systems used
+stand beside it; docs/settings.md is made from here (`python -m webbot settings`), and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from webbot.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "WEBBOT_"
+# Names with the prefix that belong to the scripts, not to this table.
+FOREIGN = frozenset({"WEBBOT_TEST_ALL", "WEBBOT_VENV", "WEBBOT_PYTHON"})
+
+
+def setting(
+    default: Any, sentence: str, *, aliases: tuple[str, ...] = (), choices: tuple[str, ...] = (),
+    least: float | None = None, most: float | None = None,
+) -> Any:
+    """A row of the table."""
+    return field(
+        default=default,
+        metadata={"sentence": sentence, "aliases": aliases, "choices": choices, "least": least, "most": most},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set from outside. Paths are absolute."""
+
+    # where it listens
+    host: str = setting("127.0.0.1", "The address to listen on.")
+    port: int = setting(8443, "The HTTPS port.", least=1, most=65535)
+    lan: bool = setting(False, "Listen on all interfaces, ask for an access code, and serve the help page for phones.")
+    lan_port: int = setting(8080, "The plain-HTTP port of the help page for phones (with lan only).", least=1, most=65535)
+    hosts: tuple[str, ...] = setting((), "Further host names that the server answers to, separated by commas: a tunnel's name.")
+    access_code: str = setting("", "The access code. Made by itself when others than this machine can reach the server.")
+    owner: str = setting(
+        "session", "Whose conversations a visitor sees: of this browser's session, or of the whole home.",
+        choices=("session", "home"),
+    )
+
+    # HTTPS
+    certs: Path = setting(ROOT / "certs", "The folder of the certificate authority and the certificate.")
+    certificate: str = setting("", "Your own certificate chain (PEM), used instead of the one made here.")
+    certificate_key: str = setting("", "The key of your own certificate (PEM).")
+
+    # what is kept
+    data: Path = setting(ROOT / "data", "The folder of the database and the run-time files.")
+    session_days: int = setting(30, "A session is forgotten after so many days without a visit.", least=1, most=3650)
+
+    # the language model
+    engine: str = setting(
+        "local", "What answers: a local model, or the echo engine for tests.", choices=("local", "echo"),
+    )
+    model: str = setting(
+        "", "The language model: a name from `python -m webbot models`, a name on the hub, or a folder. "
+        "Empty: Llama 3.2 1B if it is here, else the starter.", aliases=("MODEL_PATH",),
+    )
+    models: Path = setting(ROOT / "models", "The folder of downloaded models.")
+    offline: bool = setting(False, "Never ask a model hub.")
+    device: str = setting("auto", "Where models compute.", choices=("auto", "cpu", "cuda"))
+    precision: str = setting(
+        "auto", "The numbers of the language model. auto: bfloat16 where the processor has it, else float32.",
+        choices=("auto", "bfloat16", "float32"),
+    )
+    context: int = setting(
+        8192, "The window in tokens; never more than the model's own.", aliases=("LLAMA_CONTEXT_SIZE",),
+        least=256, most=1_048_576,
+    )
+    parallel: int = setting(8, "How many answers are computed together.", least=1, most=256)
+    queue: int = setting(64, "How many answers may wait; more are refused with 429.", least=0, most=10_000)
+    queue_owner: int = setting(8, "How many of these may be one owner's.", least=1, most=10_000)
+    threads: int = setting(0, "Processor threads of each model; 0 leaves it to torch.", least=0, most=1024)
+    temperature: float = setting(0.7, "How freely answers are sampled; 0 is always the likeliest token.", least=0, most=2)
+    top_p: float = setting(0.95, "Tokens are sampled from the likeliest ones that together have this probability.", least=0, most=1)
+    max_answer: int = setting(0, "The longest answer in tokens; 0 means: what the window leaves.", least=0, most=1_048_576)
+    token_timeout: int = setting(60, "An answer without a new token for so many seconds ends with an error.", least=1, most=3600)
+
+    # speech
+    speech: bool = setting(True, "Turn microphone audio into text.")
+    speech_model: str = setting(
+        "base", "The Whisper model: a name of openai-whisper or a file. The starter stands in while it is not here.",
+    )
+    speech_language: str = setting("", "The language that is spoken, like en or zh. Empty: found from the audio.")
+    audio_seconds: int = setting(600, "The longest recording in seconds.", least=1, most=3600)
+    max_upload: int = setting(64, "The largest upload in MB.", least=1, most=2048)
+
+    # texts
+    role: str = setting("You are a helpful, friendly assistant.", "The system prompt of a new conversation.")
+    language: str = setting("", "The language of the pages (en, zh). Empty: what the browser asks for.", choices=("", "en", "zh"))
+    texts: str = setting("", "A folder with welcome.textile, help.textile and roles/*.textile that replace the texts in the box.")
+    rate_limit: int = setting(120, "How many changes (questions, uploads, ...) one session may ask for in a minute.", least=1, most=100_000)
+
+    # operation
+    workers: int = setting(1, "Web processes. One serves thousands of streams; running answers belong to one process.", least=1, most=1)
+    log_level: str = setting(
+        "info", "How much is logged.", aliases=("LOG_LEVEL",), choices=("debug", "info", "warning", "error"),
+    )
+    question_bytes: int = setting(65536, "The longest question in bytes; the model's window usually ends sooner.", least=256, most=10_485_760)
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return self.max_upload * 1024 * 1024
+
+    @property
+    def protected(self) -> bool:
+        """Whether others than this machine may reach the server, so that it must ask for the access code."""
+        return bool(self.lan or self.access_code or self.hosts or self.host not in ("127.0.0.1", "::1", "localhost"))
+
+
+def table() -> list[dataclasses.Field[Any]]:
+    """The settings in their order."""
+    return list(dataclasses.fields(Settings))
+
+
+def load(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Settings from the environment (os.environ unless given), overridden by `given` (from the command line).
+
+    Raises SettingsError for an unknown WEBBOT_ name and for a value that does not fit.
+    """
+    environ = os.environ if environ is None else environ
+    kinds = get_type_hints(Settings)
+    known = {PREFIX + row.name.upper(): row for row in table()}
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known and name not in FOREIGN:
+            raise SettingsError("{name} is not a setting. See docs/settings.md for the names.", name=name)
+    values: dict[str, Any] = {}
+    for name, row in known.items():
+        for candidate in (name, *row.metadata["aliases"]):
+            if environ.get(candidate, "") != "":
+                values[row.name] = _read(candidate, environ[candidate], kinds[row.name], row.metadata)
+                break
+    values |= {name: value for name, value in given.items() if value is not None}
+    return Settings(**values)
+
+
+def process_environment(**changes: str) -> dict[str, str]:
+    """The environment for a process that this one starts: this one's, without webbot's own settings, and with `changes`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | changes
+
+
+def _read(name: str, text: str, kind: Any, row: Mapping[str, Any]) -> Any:
+    try:
+        value = _convert(text, kind)
+    except ValueError:
+        raise SettingsError("{name} is {value}: a {kind} is needed.", name=name, value=repr(text[:40]),
+                            kind=getattr(kind, "__name__", "list")) from None
+    if row["choices"]:
+        value = str(value).lower()
+        if value not in row["choices"]:
+            raise SettingsError("{name} is {value}: one of {choices} is needed.", name=name, value=repr(text[:40]),
+                                choices=", ".join(repr(choice) for choice in row["choices"]))
+    if row["least"] is not None and not row["least"] <= value <= row["most"]:
+        raise SettingsError("{name} is {value}: it must be from {least} to {most}.", name=name, value=value,
+                            least=row["least"], most=row["most"])
+    return value
+
+
+def _convert(text: str, kind: Any) -> Any:
+    if kind is bool:
+        if text.lower() in ("1", "true", "yes", "on"):
+            return True
+        if text.lower() in ("0", "false", "no", "off"):
+            return False
+        raise ValueError(text)
+    if kind is Path:
+        return Path(text).expanduser().resolve()
+    if kind == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return kind(text)

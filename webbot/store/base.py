@@ -1,0 +1,90 @@
+"""What a store is. Every call names the owner: there is no way to reach a conversation by its id alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from webbot.messages import Conversation, Message
+
+
+class Store(ABC):
+    """Conversations with their messages, and the data of sessions.
+
+    Every call raises NotFound for an unknown id or another owner's, Unavailable when the database is locked or away, and
+    DiskFull when nothing can be written. A call that returns has committed.
+    """
+
+    # conversations
+
+    @abstractmethod
+    def create_conversation(self, owner: str, *, title: str = "", role: str = "") -> Conversation: ...
+
+    @abstractmethod
+    def conversation(self, owner: str, conversation: str) -> Conversation: ...
+
+    @abstractmethod
+    def conversations(
+        self, owner: str, *, search: str = "", limit: int = 100, offset: int = 0
+    ) -> Sequence[Conversation]:
+        """Pinned ones first, then the last changed. `search` looks in titles and texts, without regard to case."""
+
+    @abstractmethod
+    def change_conversation(self, owner: str, conversation: str, **changes: object) -> Conversation:
+        """Sets any of title, role, pinned, speaks, markup, remembers_from, cut_for; `version` grows by one."""
+
+    @abstractmethod
+    def delete_conversation(self, owner: str, conversation: str) -> None:
+        """Deletes it with its messages."""
+
+    # messages
+
+    @abstractmethod
+    def messages(
+        self, owner: str, conversation: str, *, start: int = 0, before: int | None = None, limit: int | None = None
+    ) -> Sequence[Message]:
+        """In order of their numbers: those with `start <= number < before`, the newest `limit` of them."""
+
+    @abstractmethod
+    def begin_turn(
+        self, owner: str, conversation: str, question: Message, *, replace_from: int | None = None
+    ) -> tuple[Message, Message]:
+        """Commits the question and an empty answer with status "streaming"; returns both with their ids and numbers.
+
+        `replace_from` first deletes the messages from that number on (an edited question, an answer made again).
+        Raises Conflict while another answer of this conversation is streaming: the check and the insert are one transaction.
+        """
+
+    @abstractmethod
+    def save_answer(self, owner: str, conversation: str, answer: Message) -> None:
+        """Writes text, status, usage, error, tokens and counted_by of an answer that `begin_turn` made."""
+
+    @abstractmethod
+    def save_counts(self, owner: str, conversation: str, counts: Mapping[str, int], counted_by: str) -> None:
+        """Keeps the token count of each message id."""
+
+    @abstractmethod
+    def clear(self, owner: str, conversation: str) -> None:
+        """Deletes the messages and sets `remembers_from` back; the conversation, its title and role stay."""
+
+    @abstractmethod
+    def fail_interrupted(self, sentence: str) -> int:
+        """At start-up: every answer still "streaming" becomes "failed" with that sentence. Returns how many."""
+
+    # sessions: opaque bytes that end at a wall-clock time
+
+    @abstractmethod
+    def read_session(self, key: str) -> bytes | None: ...
+
+    @abstractmethod
+    def write_session(self, key: str, value: bytes, seconds: float) -> None: ...
+
+    @abstractmethod
+    def delete_session(self, key: str) -> None: ...
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raises when the store cannot write: for /readyz."""
+
+    @abstractmethod
+    def close(self) -> None: ...

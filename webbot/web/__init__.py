@@ -1,0 +1,1 @@
+"""The doors over HTTP. Flask is imported only here and in factory."""
