@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 
-class Problem(Exception):  # noqa: N818 - it is told to a person, not only to a program
+class Problem(Exception):
     """Something that a person is told. `status` is an HTTP status, `retry_after` seconds for a later try, if any."""
 
     status = 500
