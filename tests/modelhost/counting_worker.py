@@ -1,0 +1,49 @@
+"""A true small worker for the tests of modelhost: counts, sleeps, fails and dies on request."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from webbot.errors import TooMany, Unusable
+from webbot.modelhost import serve
+
+
+class CountingWorker:
+    def __init__(self, mode: str, notes: Path) -> None:
+        self.mode, self.notes = mode, notes
+
+    def load(self, report):
+        report(0.5, "half way")
+        if self.mode == "unusable":
+            raise Unusable("The folder {folder} holds no model.", folder="nowhere")
+        if self.mode == "crash":
+            raise RuntimeError("on purpose")
+        return {"context": 7}
+
+    def handle(self, request, payload, gone):
+        if request["do"] == "count":
+            for number in range(request["to"]):
+                yield {"number": number}
+            yield {"bytes": len(payload)}
+        elif request["do"] == "refuse":
+            raise TooMany("At most {limit} at once.", limit=3, retry_after=9)
+        elif request["do"] == "break":
+            raise ValueError("a bug, on purpose")
+        elif request["do"] == "die":
+            yield {"number": 0}
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif request["do"] == "wait":
+            try:
+                while not gone():
+                    time.sleep(0.005)
+            finally:
+                self.notes.write_text(f"left {time.time()}")
+            yield {}
+        elif request["do"] == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[sys.argv.index("--socket") + 1], CountingWorker(sys.argv[1], Path(sys.argv[2])))

@@ -1,0 +1,9 @@
+"""A model's own process: started, watched, restarted, and asked over a Unix socket. Knows neither Llama nor Whisper.
+
+`host` is the asking side (the web process), `serving` the side with the model, `frames` what goes over the socket.
+"""
+
+from webbot.modelhost.host import HostState, ModelHost
+from webbot.modelhost.serving import Worker, serve
+
+__all__ = ["HostState", "ModelHost", "Worker", "serve"]

@@ -1,0 +1,216 @@
+"""The asking side: starts the model's process, watches it, starts it again, and passes requests to it.
+
+Written with plain threads and sockets: under gevent's monkey patching they are greenlets, without it they are threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from webbot.errors import Unavailable
+from webbot.modelhost import frames
+from webbot.settings import ROOT, process_environment
+
+TICK_SECONDS = 0.05
+MOST_CRASHES, CRASH_SECONDS = 5, 300.0
+SOCKET_PATH_BYTES = 100  # the kernel's limit is 108
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostState:
+    """How the process is. `info` is what its worker's load() returned."""
+
+    status: Literal["loading", "ready", "failed"] = "loading"
+    progress: float | None = None
+    sentence: str = ""
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+class ModelHost:
+    """A model's process, from `start` to `stop`.
+
+    After `patience` seconds without a sign of life the process counts as hung and is killed. A process that ends by itself
+    is started again, but not after 5 crashes in 5 minutes.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, runtime: Path, patience: float = 60.0,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name, self.command, self.patience = name, list(command), patience
+        self.environment = dict(environment or {})
+        self.socket_path = _socket_path(runtime, name)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._state = HostState()
+        self._crashes: deque[float] = deque(maxlen=MOST_CRASHES)
+        self._stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    # life of the process
+
+    def start(self) -> None:
+        """Starts the process and returns at once."""
+        self._watcher = threading.Thread(target=self._watch, daemon=True, name=f"watch {self.name}")
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Ends the process; nothing of it is left when this returns."""
+        self._stopping.set()
+        process = self.process
+        if process is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()  # type: ignore[union-attr] # the process ends by itself when its stdin does
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(2)
+            self._kill()
+        if self._watcher is not None:
+            self._watcher.join(5)
+        self.socket_path.unlink(missing_ok=True)
+
+    def state(self) -> HostState:
+        return self._state
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process else None
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            self._state = HostState(sentence=self._state.sentence if self._crashes else "")
+            self._spawn()
+            final = self._follow()
+            self._kill()
+            if self._stopping.is_set() or final:
+                return
+            self._crashes.append(time.monotonic())
+            if len(self._crashes) == MOST_CRASHES and self._crashes[-1] - self._crashes[0] < CRASH_SECONDS:
+                log.error("%s crashed %d times; it is not started again", self.name, MOST_CRASHES)
+                self._state = HostState(
+                    status="failed",
+                    sentence="The model's process crashed several times and is not started again. See the server's log.",
+                )
+                return
+            log.warning("%s was lost; starting it again", self.name)
+            self._state = HostState(sentence="The model's process was lost and is being started again.")
+            self._stopping.wait(0.2 * len(self._crashes))
+
+    def _spawn(self) -> None:
+        self.socket_path.unlink(missing_ok=True)
+        self.process = subprocess.Popen(
+            [*self.command, "--socket", str(self.socket_path)],
+            stdin=subprocess.PIPE, cwd=ROOT, env=process_environment(**self.environment),
+            start_new_session=True,  # Ctrl-C in the terminal is for the server, which ends its models in order
+        )
+
+    def _follow(self) -> bool:
+        """Takes over the state of the process until it is lost (False) or has failed for good (True)."""
+        try:
+            with self._connect() as connection:
+                connection.settimeout(self.patience)
+                frames.send(connection, {"watch": True})
+                while True:
+                    state = frames.receive(connection)[0]["state"]
+                    self._state = HostState(
+                        status=state["status"], progress=state["progress"], sentence=state["sentence"], info=state["info"]
+                    )
+                    if state["status"] == "failed":
+                        return True
+        except OSError:  # also TimeoutError: a process without a heartbeat is lost
+            return False
+
+    def _connect(self) -> socket.socket:
+        """A connection to the process; waits for a process that is just starting. Raises OSError when there is none."""
+        until = time.monotonic() + self.patience
+        while True:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                connection.connect(str(self.socket_path))
+                return connection
+            except OSError:
+                connection.close()
+                if self._stopping.is_set() or time.monotonic() > until or not self.process or self.process.poll() is not None:
+                    raise
+                time.sleep(TICK_SECONDS)
+
+    def _kill(self) -> None:
+        process = self.process
+        if process is None:
+            return
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)  # with whatever it has started
+        process.wait()
+        if process.stdin:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+
+    # requests
+
+    def ask(self, request: dict[str, Any], payload: bytes = b"") -> Iterator[dict[str, Any]]:
+        """Passes a request on and yields the frames of its answer; closing the generator is the cancel.
+
+        While nothing comes it yields {} about every 50 ms, so that whoever reads can close it at any time. Raises Unavailable
+        when the process is not ready, is lost or hangs, and whatever Problem the worker raised.
+        """
+        state = self._state
+        if state.status != "ready":
+            raise Unavailable(state.sentence or "The model is still loading. Please try again in a moment.", retry_after=5)
+        process = self.process
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(self.patience)
+            connection.connect(str(self.socket_path))
+            frames.send(connection, request, payload)
+            yield from self._answer(connection)
+        except TimeoutError:
+            log.error("%s gave no sign of life for %.0f s and is killed", self.name, self.patience)
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)  # type: ignore[union-attr] # the watcher starts it again
+            sentence = "The model hung and is being started again. Please try again in a moment."
+            raise Unavailable(sentence, retry_after=10) from None
+        except OSError:
+            raise Unavailable("The model was lost in mid-answer and is being started again.", retry_after=5) from None
+        finally:
+            connection.close()
+
+    def _answer(self, connection: socket.socket) -> Iterator[dict[str, Any]]:
+        heard = time.monotonic()
+        while True:
+            connection.settimeout(TICK_SECONDS)
+            try:
+                connection.recv(1, socket.MSG_PEEK)
+            except TimeoutError:
+                if time.monotonic() - heard > self.patience:
+                    raise
+                yield {}
+                continue
+            connection.settimeout(self.patience)
+            received, _ = frames.receive(connection)
+            heard = time.monotonic()
+            if "problem" in received:
+                raise frames.unpack_problem(received["problem"])
+            if "end" in received:
+                return
+            yield received["frame"]
+
+
+def _socket_path(runtime: Path, name: str) -> Path:
+    """A path in `runtime` that is short enough for a socket, else one in a folder of the system's temporary one."""
+    runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = runtime / f"{name}-{os.getpid()}-{time.monotonic_ns() % 1_000_000}.sock"
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        path = Path(tempfile.mkdtemp(prefix="webbot-")) / path.name
+    return path

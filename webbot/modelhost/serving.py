@@ -1,0 +1,138 @@
+"""The side with the model: loads it, answers each connection in a thread of its own, and ends when its parent is gone.
+
+A first frame {"watch": true} asks for the state of the process: one frame at once, on every change and every second. Any
+other first frame is a request for the worker; what the worker yields goes back as {"frame": ...}, then {"end": true}.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from webbot.errors import Problem, Unavailable
+from webbot.modelhost import frames
+
+HEARTBEAT_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+
+class Worker(Protocol):
+    """What a process with a model supplies."""
+
+    def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
+        """Loads the model, reporting progress (0 to 1 or None, and a sentence). Returns what the asking side may know of it.
+
+        A Problem says what is wrong and is final; any other exception is a crash, after which the process is started again.
+        """
+
+    def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+        """Answers one request, in a thread of its own. `gone()` is true once the client has left; {} is a heartbeat."""
+
+
+def serve(socket_path: str | Path, worker: Worker) -> None:
+    """Serves `worker` at `socket_path` until the parent closes stdin or SIGTERM comes. Call it in the main thread."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    _Server(str(socket_path), worker).run()
+
+
+class _Server:
+    def __init__(self, socket_path: str, worker: Worker) -> None:
+        self.worker = worker
+        self.state: dict[str, Any] = {"status": "loading", "progress": None, "sentence": "", "info": {}}
+        self.changed = threading.Condition()
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        Path(socket_path).unlink(missing_ok=True)
+        self.listener.bind(socket_path)
+        Path(socket_path).chmod(0o600)
+        self.listener.listen(128)
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which then ends this process in order
+        signal.signal(signal.SIGTERM, lambda *_: self.ended.set())
+        threading.Thread(target=self._await_parent, daemon=True).start()
+        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=self._load, daemon=True).start()
+        while not self.ended.wait(1.0):
+            pass
+        # Threads may sit in a long computation of the model: nothing of it is worth waiting for.
+        os._exit(0)
+
+    def _await_parent(self) -> None:
+        """stdin is a pipe that only the parent holds: its end means that the parent is gone, however it died."""
+        while sys.stdin.buffer.read(65536):
+            pass
+        os._exit(0)
+
+    def _load(self) -> None:
+        try:
+            info = self.worker.load(lambda progress, sentence: self._set(progress=progress, sentence=sentence))
+        except Problem as problem:
+            self._set(status="failed", problem=frames.pack_problem(problem), sentence=str(problem), progress=None)
+        except Exception:
+            log.exception("the model could not be loaded")
+            os._exit(1)
+        else:
+            self._set(status="ready", info=info, progress=1.0, sentence="")
+
+    def _set(self, **changes: Any) -> None:
+        with self.changed:
+            self.state = self.state | changes
+            self.changed.notify_all()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self.listener.accept()
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                request, payload = frames.receive(connection)
+                if request.get("watch"):
+                    self._report(connection)
+                else:
+                    self._handle(connection, request, payload)
+            except OSError:
+                pass  # the client has left
+
+    def _report(self, connection: socket.socket) -> None:
+        while True:
+            with self.changed:
+                state = self.state
+            frames.send(connection, {"state": state})
+            with self.changed:
+                if self.state is state:
+                    self.changed.wait(HEARTBEAT_SECONDS)
+
+    def _handle(self, connection: socket.socket, request: dict[str, Any], payload: bytes) -> None:
+        def gone() -> bool:
+            poll = select.poll()
+            poll.register(connection, select.POLLIN)
+            return bool(poll.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
+
+        generator = self.worker.handle(request, payload, gone)
+        try:
+            for frame in generator:
+                frames.send(connection, {"frame": frame})
+            frames.send(connection, {"end": True})
+        except Problem as problem:
+            frames.send(connection, {"problem": frames.pack_problem(problem)})
+        except OSError:
+            raise
+        except Exception:
+            log.exception("a request failed")
+            failure = Unavailable("The model failed on this request. Please try again.")
+            frames.send(connection, {"problem": frames.pack_problem(failure)})
+        finally:
+            close = getattr(generator, "close", None)
+            if close:
+                close()
