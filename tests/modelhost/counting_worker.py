@@ -43,6 +43,7 @@ class CountingWorker:
             yield {}
         elif request["do"] == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(60)  # the signal may take a moment to arrive
 
 
 if __name__ == "__main__":
