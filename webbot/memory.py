@@ -73,18 +73,18 @@ def check_role(tokens: int, budget: Budget) -> None:
         raise TooLong("The role has {count} tokens; {limit} fit this model.", count=tokens, limit=limit)
 
 
-def fit(role_tokens: int, past: Sequence[Turn], question: Message, budget: Budget) -> Window:
-    """Chooses the newest turns of `past` that fit beside the role and the question.
+def fit(role_tokens: int, past: Sequence[Turn], question_tokens: int | None, budget: Budget) -> Window:
+    """Chooses the newest turns of `past` that fit beside the role and the question (None: nothing is asked yet).
 
-    Raises TooLong when the question alone does not fit, with its count and the limit.
+    Raises TooLong when the question alone does not fit, with its count and the limit. `first` is 0 when nothing is kept.
     """
     role = budget.role(role_tokens)
-    asked = budget.cost(question.tokens or 0)
+    asked = 0 if question_tokens is None else budget.cost(question_tokens)
     room = budget.context - role - budget.least_answer
     if asked > room:
         raise TooLong(
             "The question has {count} tokens; {limit} fit this model. Please shorten it.",
-            count=question.tokens, limit=max(0, room - budget.frame),
+            count=question_tokens, limit=max(0, room - budget.frame),
         )
     limit = budget.memory_limit(role)
     kept = newest(past, min(limit, room - asked), limit)
@@ -92,7 +92,7 @@ def fit(role_tokens: int, past: Sequence[Turn], question: Message, budget: Budge
     return Window(
         context=budget.context, role=role, memory=memory, question=asked,
         reserve=budget.context - role - memory - asked, memory_limit=limit,
-        first=kept[0].question.number if kept else question.number,
+        first=kept[0].question.number if kept else 0,
         kept=tuple(message.id for turn in kept for message in (turn.question, turn.answer)),
     )
 

@@ -1,0 +1,356 @@
+"""The turn: store the question, choose what the model sees, stream the answer, store it. No Flask, no torch, no SQL.
+
+Every door (page, terminal, program) asks here, so that a turn is the same whatever door it comes through.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from webbot import memory, metrics
+from webbot.channel import Channels
+from webbot.engines.base import Engine, EngineState
+from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong, Unavailable
+from webbot.memory import Budget, Turn
+from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Started, Usage, Window
+from webbot.reply import Began, Reply
+from webbot.store.base import Store
+
+SAVE_SECONDS = 1.0  # a growing answer is saved this often
+PATIENCE_SECONDS = 20.0  # a question waits this long for a model that is still loading
+TITLE_CHARACTERS = 60
+INTERRUPTED = "The server stopped in the middle of this answer."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a turn may take: bytes of a question, tokens of an answer (0: what the window leaves), seconds unheard."""
+
+    question_bytes: int = 65536
+    max_answer: int = 0
+    grace: float = 300.0
+
+
+class Chat:
+    """The turns of all conversations."""
+
+    def __init__(self, engine: Engine, store: Store, *, options: Options | None = None, limits: Limits | None = None) -> None:
+        self.engine, self.store = engine, store
+        self.options, self.limits = options or Options(), limits or Limits()
+        self.channels = Channels()
+        self._running: dict[str, Reply] = {}
+        self._lock = threading.Lock()
+        self._closing = False
+
+    # turns
+
+    def ask(
+        self, owner: str, conversation: str, text: str, *, options: Options | None = None, spoken: dict | None = None,
+        replace_from: int | None = None,
+    ) -> Reply:
+        """Commits the question and starts its answer, which runs on by itself.
+
+        Raises BadInput for an empty question, TooLong for one that the window cannot hold, Conflict while another answer of
+        the conversation is being written, Unavailable when no model comes up in time. Then nothing was stored.
+        """
+        self._check(owner, conversation, text)
+        about = self.store.conversation(owner, conversation)
+        state = self._ready()
+        tokens = self.engine.count([text])[0]
+        window = self._window(about, state, tokens, before=replace_from)
+        question = Message(role="user", text=text, tokens=tokens, counted_by=state.tokenizer, spoken=spoken or {})
+        question, answer = self.store.begin_turn(owner, conversation, question, replace_from=replace_from)
+        window = dataclasses.replace(window, first=window.first or question.number)
+        self._mark(about, state, window, text)
+        reply = Reply(owner, conversation, question, answer, self.limits.grace)
+        with self._lock:
+            self._running[conversation] = reply
+        self.channels.post(conversation, Began(reply, replace_from))
+        reply.run(lambda reply: self._turn(reply, about, window, options or self.options), self.channels, self._done)
+        return reply
+
+    def again(self, owner: str, conversation: str, *, options: Options | None = None) -> Reply:
+        """Answers the last question once more; the answer it had is dropped."""
+        question = self._last_question(owner, conversation)
+        return self.ask(
+            owner, conversation, question.text, options=options, spoken=question.spoken, replace_from=question.number
+        )
+
+    def edit(self, owner: str, conversation: str, message: str, text: str) -> Reply:
+        """Puts `text` in place of the last question and answers it. Raises Conflict when `message` is not the last question."""
+        question = self._last_question(owner, conversation)
+        if question.id != message:
+            raise Conflict("Only the last question can be edited, and this is no longer the last one.")
+        return self.ask(owner, conversation, text, replace_from=question.number)
+
+    def stop(self, owner: str, conversation: str) -> bool:
+        """Ends the running answer and waits until it is stored. False when none was running."""
+        reply = self.running(owner, conversation)
+        if reply is None:
+            return False
+        reply.stop()
+        return reply.wait(5)
+
+    def running(self, owner: str, conversation: str) -> Reply | None:
+        """The answer of the conversation that is being written now."""
+        with self._lock:
+            reply = self._running.get(conversation)
+        return reply if reply is not None and reply.owner == owner else None
+
+    def _turn(self, reply: Reply, about: Conversation, window: Window, options: Options) -> Iterator[Event]:
+        """One turn: what the model sees, the answer as it grows, its end in the store whatever happens."""
+        answer = _Growing(self.store, reply)
+        try:
+            yield Started(window)
+            prompt = self._prompt(about, window, reply.question)
+            room = dataclasses.replace(options, max_tokens=self._room(options, window))
+            for event in self.engine.answer(prompt, room, owner=reply.owner):
+                if isinstance(event, Delta):
+                    answer.grow(event.text)
+                    yield event
+                else:
+                    answer.end("complete", usage=event.usage)
+                    self._forget(reply, about)
+                    self._measure(event)
+                    yield event
+        except Problem as problem:
+            metrics.answers.labels("failed").inc()
+            answer.end("failed", error=str(problem))
+            yield Failed(str(problem), problem.status)
+        except GeneratorExit:
+            metrics.answers.labels("stopped").inc()
+            answer.end("stopped")
+            self._forget(reply, about)
+            raise
+        except Exception:
+            answer.end("failed", error="The answer ended unexpectedly. Please try again.")
+            raise
+
+    def _mark(self, about: Conversation, state: EngineState, window: Window, text: str) -> None:
+        """Keeps what this turn forgot, so that it stays forgotten, and gives the first turn's conversation its title."""
+        changes: dict[str, object] = {} if about.title else {"title": title_of(text)}
+        if about.cut_for != state.tokenizer or window.first > about.remembers_from:
+            changes |= {"remembers_from": window.first, "cut_for": state.tokenizer}
+        if changes:
+            self.store.change_conversation(about.owner, about.id, **changes)
+            self.channels.post(about.id, Changed())
+
+    def _done(self, reply: Reply) -> None:
+        with self._lock:
+            if self._running.get(reply.conversation) is reply:
+                del self._running[reply.conversation]
+
+    # conversations
+
+    def create(self, owner: str, role: str) -> Conversation:
+        """A new conversation. Raises TooLong when the role does not fit the model."""
+        self.check_role(role)
+        return self.store.create_conversation(owner, role=role)
+
+    def change(self, owner: str, conversation: str, **changes: object) -> Conversation:
+        """Changes title, role, pinned, speaks or markup and tells the page's tabs."""
+        if "role" in changes:
+            self.check_role(str(changes["role"]))
+        if "title" in changes:
+            changes["title"] = title_of(str(changes["title"]))
+        changed = self.store.change_conversation(owner, conversation, **changes)
+        self.channels.post(conversation, Changed())
+        return changed
+
+    def clear(self, owner: str, conversation: str) -> None:
+        self.stop(owner, conversation)
+        self.store.clear(owner, conversation)
+        self.channels.post(conversation, Changed(cleared=True))
+
+    def delete(self, owner: str, conversation: str) -> None:
+        self.stop(owner, conversation)
+        self.store.delete_conversation(owner, conversation)
+        self.channels.post(conversation, Gone())
+
+    def check_role(self, role: str) -> None:
+        """Raises TooLong for a role over a quarter of the window; without a ready model only its bytes are checked."""
+        if len(role.encode()) > self.limits.question_bytes:
+            raise TooLong("The role is longer than {limit} bytes.", limit=self.limits.question_bytes)
+        state = self.engine.state()
+        if state.status == "ready" and role:
+            memory.check_role(self.engine.count([role])[0], budget_of(state))
+
+    # what the model sees
+
+    def window(self, owner: str, conversation: str) -> Window | None:
+        """What the model will see of the conversation in the next turn, without a question; None while no model is ready."""
+        state = self.engine.state()
+        if state.status != "ready":
+            return None
+        return self._window(self.store.conversation(owner, conversation), state)
+
+    def _window(
+        self, about: Conversation, state: EngineState, question_tokens: int | None = None, before: int | None = None
+    ) -> Window:
+        role = self.engine.count([about.role])[0] if about.role else 0
+        return memory.fit(role, self._past(about, state, before), question_tokens, budget_of(state))
+
+    def _past(self, about: Conversation, state: EngineState, before: int | None = None) -> list[Turn]:
+        """The turns from the conversation's mark on, every message counted for this model."""
+        start = about.remembers_from if about.cut_for == state.tokenizer else 0
+        messages = list(self.store.messages(about.owner, about.id, start=start, before=before))
+        uncounted = [message for message in messages if message.tokens is None or message.counted_by != state.tokenizer]
+        if uncounted:
+            counts = dict(zip([m.id for m in uncounted], self.engine.count([m.text for m in uncounted]), strict=True))
+            settled = {m.id: counts[m.id] for m in uncounted if m.status != "streaming"}
+            self.store.save_counts(about.owner, about.id, settled, state.tokenizer)
+            messages = [dataclasses.replace(m, tokens=counts.get(m.id, m.tokens)) for m in messages]
+        return memory.turns(messages, budget_of(state))
+
+    def _prompt(self, about: Conversation, window: Window, question: Message) -> list[Message]:
+        kept = set(window.kept)
+        past = self.store.messages(about.owner, about.id, start=window.first, before=question.number) if kept else []
+        role = [Message(role="system", text=about.role)] if about.role else []
+        return [*role, *(message for message in past if message.id in kept), question]
+
+    def _room(self, options: Options, window: Window) -> int:
+        limits = [limit for limit in (options.max_tokens, self.limits.max_answer, window.reserve) if limit]
+        return max(1, min(limits))
+
+    def _forget(self, reply: Reply, about: Conversation) -> None:
+        """Right after the reply: moves the conversation's mark when memory is over its limit, so that no turn waits for it."""
+        try:
+            state = self.engine.state()
+            if state.status != "ready":
+                return
+            about = self.store.conversation(reply.owner, reply.conversation)
+            role = self.engine.count([about.role])[0] if about.role else 0
+            past = self._past(about, state)
+            kept = memory.after_reply(role, past, budget_of(state))
+            first = kept[0].question.number if kept else reply.answer.number + 1
+            if len(kept) < len(past):
+                self.store.change_conversation(reply.owner, reply.conversation, remembers_from=first, cut_for=state.tokenizer)
+        except Problem as problem:
+            log.warning("memory was not cut: %s", problem)  # the next turn cuts it
+
+    # checks
+
+    def _check(self, owner: str, conversation: str, text: str) -> None:
+        if self._closing:
+            raise Unavailable("The server is restarting. Please try again in a moment.", retry_after=5)
+        if not text.strip():
+            raise BadInput("The question is empty.")
+        if len(text.encode()) > self.limits.question_bytes:
+            raise TooLong("The question is longer than {limit} bytes. Please shorten it.", limit=self.limits.question_bytes)
+        if self.running(owner, conversation):
+            raise Conflict("An answer is still being written in this conversation. Stop it or wait for its end.")
+
+    def _ready(self) -> EngineState:
+        """The engine's state once it is ready; a model that is just loading is waited for."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            state = self.engine.state()
+            if state.status == "ready":
+                return state
+            if state.status == "failed" or time.monotonic() > until:
+                raise Unavailable(state.sentence or "The model is still loading. Please try again in a moment.", retry_after=5)
+            time.sleep(0.05)
+
+    def _last_question(self, owner: str, conversation: str) -> Message:
+        questions = [m for m in self.store.messages(owner, conversation, limit=2) if m.role == "user"]
+        if not questions:
+            raise NotFound("There is no question in this conversation yet.")
+        return questions[-1]
+
+    @staticmethod
+    def _measure(event: Finished) -> None:
+        metrics.answers.labels("complete").inc()
+        metrics.answer_tokens.inc(event.usage.answer_tokens)
+        metrics.first_token_seconds.observe(event.usage.first_token_seconds)
+
+    def close(self, seconds: float = 10.0) -> None:
+        """Ends every running answer; what was written is stored."""
+        self._closing = True
+        with self._lock:
+            running = list(self._running.values())
+        for reply in running:
+            reply.stop()
+        until = time.monotonic() + seconds
+        for reply in running:
+            reply.wait(max(0.0, until - time.monotonic()))
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Posted when a conversation was renamed, got another role or was cleared."""
+
+    cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Posted when a conversation was deleted."""
+
+
+class _Growing:
+    """An answer on its way into the store: saved as it grows, and once at its end."""
+
+    def __init__(self, store: Store, reply: Reply) -> None:
+        self.store, self.reply = store, reply
+        self.parts: list[str] = []
+        self.saved = time.monotonic()
+
+    def grow(self, text: str) -> None:
+        if not text:
+            return
+        self.parts.append(text)
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self._save(status="streaming")
+            self.saved = time.monotonic()
+
+    def end(self, status: str, **fields: object) -> None:
+        self._save(status=status, **fields)
+
+    def _save(self, **fields: object) -> None:
+        answer = dataclasses.replace(self.reply.answer, text="".join(self.parts), **fields)  # type: ignore[arg-type]
+        try:
+            self.store.save_answer(self.reply.owner, self.reply.conversation, answer)
+        except NotFound:
+            self.reply.stop()  # the conversation was deleted meanwhile
+        except Problem as problem:
+            log.error("an answer could not be saved: %s", problem)  # it goes on: the person still reads it
+            if fields["status"] != "streaming":
+                self._retry(answer)
+
+    def _retry(self, answer: Message) -> None:
+        """The end of an answer must not be lost to a full disk or a lock that soon goes away."""
+
+        def save() -> None:
+            for pause in (1, 2, 4, 8, 15, 30, 60):
+                time.sleep(pause)
+                try:
+                    return self.store.save_answer(self.reply.owner, self.reply.conversation, answer)
+                except NotFound:
+                    return None
+                except Problem:
+                    continue
+            return None
+
+        threading.Thread(target=save, daemon=True, name="save again").start()
+
+
+def budget_of(state: EngineState) -> Budget:
+    return Budget(state.context, state.opening, state.frame)
+
+
+def title_of(text: str) -> str:
+    """A title from a question: its first line, on one line, cut at a word."""
+    line = " ".join(text.split())
+    if len(line) <= TITLE_CHARACTERS:
+        return line
+    return line[:TITLE_CHARACTERS].rsplit(" ", 1)[0].rstrip(" ,;:.") + " …"
+
+
+__all__ = ["Changed", "Chat", "Gone", "Limits", "Usage", "budget_of", "title_of"]

@@ -1,0 +1,23 @@
+"""The names of all counters and histograms, in Prometheus' form. GET /metrics prints them."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+answers = Counter("webbot_answers_total", "Answers by how they ended", ["end"])
+answer_tokens = Counter("webbot_answer_tokens_total", "Tokens written by the language model")
+first_token_seconds = Histogram(
+    "webbot_first_token_seconds", "From the model's start on a question to its first token",
+    buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+)
+transcripts = Counter("webbot_transcripts_total", "Recordings by their outcome", ["end"])
+transcribe_seconds = Histogram(
+    "webbot_transcribe_seconds", "From the end of the upload to the transcript", buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
+)
+requests = Counter("webbot_requests_total", "HTTP requests by status", ["status"])
+request_seconds = Histogram(
+    "webbot_request_seconds", "HTTP requests without streams", buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 30)
+)
+streams = Gauge("webbot_streams", "Open event streams")
+busy = Gauge("webbot_answers_running", "Answers in work or waiting")
+ready = Gauge("webbot_ready", "1 when the language model answers")
