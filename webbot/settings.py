@@ -83,6 +83,7 @@ class Settings:
     temperature: float = setting(0.7, "How freely answers are sampled; 0 is always the likeliest token.", least=0, most=2)
     top_p: float = setting(0.95, "Tokens are sampled from the likeliest ones that together have this probability.", least=0, most=1)
     max_answer: int = setting(0, "The longest answer in tokens; 0 means: what the window leaves.", least=0, most=1_048_576)
+    grace: int = setting(300, "An answer that nobody follows for so many seconds is stopped.", least=1, most=86_400)
     token_timeout: int = setting(60, "An answer without a new token for so many seconds ends with an error.", least=1, most=3600)
 
     # speech

@@ -1,0 +1,59 @@
+"""Makes the web application of opened services: registers the doors, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, g, session
+from flask_babel import Babel, get_locale
+
+from webbot import __version__
+from webbot.services import Services
+from webbot.settings import ROOT
+from webbot.web.access import Access
+from webbot.web.languages import page_language
+from webbot.web.operation import Operation
+from webbot.web.pages import THEMES, Pages
+from webbot.web.problems import install_problems
+from webbot.web.requests import measure_requests
+from webbot.web.sessions import install_sessions
+from webbot.web.streams import Streams
+from webbot.web.texts import Texts
+from webbot.web.views import Views
+from webbot.web.voice import Voice
+
+FORM_OVERHEAD = 65536  # names, boundaries and the small fields of a form, in bytes
+
+
+def create_app(services: Services) -> Flask:
+    """The WSGI application. `services` stay the caller's to close."""
+    settings = services.settings
+    app = Flask("webbot", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_OVERHEAD,
+        # A byte of a question takes up to three characters in a form.
+        MAX_FORM_MEMORY_SIZE=3 * settings.question_bytes + FORM_OVERHEAD,
+        MAX_FORM_PARTS=32,
+        BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "webbot" / "translations"),
+        PROPAGATE_EXCEPTIONS=False,
+        TEMPLATES_AUTO_RELOAD=False,
+    )
+    Babel(app, locale_selector=lambda: page_language(session.get("language", ""), settings.language))
+    install_sessions(app, services.store, settings.session_days)
+    measure_requests(app)
+    Access(app, settings, services.access_code)
+    install_problems(app)
+    texts = Texts(settings.texts)
+    views = Views(services, texts)
+    for door in (Pages(services, texts, views), Streams(services, views), Voice(services), Operation(services, views)):
+        app.register_blueprint(door.blueprint)
+    app.context_processor(lambda: _every_page(services))
+    return app
+
+
+def _every_page(services: Services) -> dict[str, Any]:
+    theme = session.get("theme", "auto")
+    return {
+        "locale": str(get_locale() or "en"), "theme": theme if theme in THEMES else "auto",
+        "protected": bool(services.access_code), "version": __version__, "owner_known": bool(g.get("owner")),
+    }

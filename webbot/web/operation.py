@@ -1,0 +1,64 @@
+"""For whoever runs the server: is it alive, is it ready, what does it measure, and the model that is to be loaded."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, redirect
+from flask.typing import ResponseReturnValue
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from webbot import metrics
+from webbot.errors import Problem
+from webbot.services import Services
+from webbot.web import forms
+from webbot.web.problems import wants_json
+from webbot.web.views import Views
+
+
+class Operation:
+    """GET /healthz, /readyz, /metrics, /status and POST /models/load."""
+
+    def __init__(self, services: Services, views: Views) -> None:
+        self.services, self.views = services, views
+        self.blueprint = Blueprint("operation", __name__)
+        for view in (self.healthz, self.readyz, self.metrics, self.status):
+            self.blueprint.add_url_rule(f"/{view.__name__}", view.__name__, view)
+        self.blueprint.add_url_rule("/models/load", "load", self.load, methods=["POST"])
+
+    def healthz(self) -> ResponseReturnValue:
+        """200 as long as this process answers at all."""
+        return jsonify(status="alive")
+
+    def readyz(self) -> ResponseReturnValue:
+        """200 when questions are answered and stored; else 503. Says what is loading and what failed either way."""
+        parts = {"language": _part(self.services.engine.state()), "store": self._store(), "speech": self._speech()}
+        needed = [parts["language"], parts["store"]]
+        ready = all(part["status"] == "ready" for part in needed) and not self.services.closing.is_set()
+        return jsonify(status="ready" if ready else "not ready", parts=parts), 200 if ready else 503
+
+    def _store(self) -> dict[str, object]:
+        try:
+            self.services.store.check()
+        except Problem as problem:
+            return {"status": "failed", "sentence": str(problem)}
+        return {"status": "ready"}
+
+    def _speech(self) -> dict[str, object]:
+        state = self.services.transcriber_state()
+        return {"name": state["name"], "status": state["status"], "progress": state["progress"], "sentence": state["sentence"]}
+
+    def metrics(self) -> ResponseReturnValue:
+        metrics.busy.set(self.services.engine.busy())
+        metrics.ready.set(self.services.engine.state().status == "ready")
+        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+    def status(self) -> ResponseReturnValue:
+        return jsonify(self.views.models())
+
+    def load(self) -> ResponseReturnValue:
+        forms.only("model")
+        self.services.load(forms.text("model", limit=300).strip())
+        return (jsonify(self.views.models()), 202) if wants_json() else redirect("/", 303)
+
+
+def _part(state: object) -> dict[str, object]:
+    return {name: getattr(state, name) for name in ("name", "status", "progress", "sentence")}

@@ -1,0 +1,87 @@
+"""Errors on their way out: one sentence and the right status, as a page or as JSON. Never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from flask import Flask, g, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError
+
+from webbot.errors import Problem
+from webbot.web.access import Unwelcome
+
+log = logging.getLogger(__name__)
+
+SENTENCES: Mapping[int, str] = {
+    400: "The request cannot be read.",
+    404: "There is nothing here.",
+    405: "This address does not take such a request.",
+    408: "The request took too long to arrive.",
+    413: "What was sent is larger than this server takes.",
+    414: "The address is too long.",
+    415: "This address does not take this kind of data.",
+    431: "The request's headers are too long.",
+}
+UNEXPECTED = "Something went wrong here. Nothing that was stored is lost. Please try again."
+
+
+def wants_json() -> bool:
+    """Whether the other side is a program: it says so, or it asks for no page at all."""
+    accepts = request.accept_mimetypes
+    return accepts.best_match(["text/html", "application/json"], default="text/html") == "application/json"
+
+
+def sentence_of(problem: Problem) -> str:
+    """The problem's sentence in the visitor's language."""
+    return translated(problem.sentence, problem.values)
+
+
+def translated(sentence: str, values: Mapping[str, object] | None = None) -> str:
+    text = gettext(sentence)
+    return text.format(**values) if values else text
+
+
+def install_problems(app: Flask) -> None:
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(RecursionError, lambda error: _tell(400, gettext(SENTENCES[400])))
+    app.register_error_handler(UnicodeError, lambda error: _tell(400, gettext(SENTENCES[400])))
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _problem(problem: Problem) -> ResponseReturnValue:
+    if isinstance(problem, Unwelcome) and not wants_json():
+        return render_template("enter.html", trouble=None), problem.status
+    return _tell(problem.status, sentence_of(problem), problem.retry_after)
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    status = error.code or 500
+    if status < 400:
+        return error
+    if isinstance(error, SecurityError):
+        sentence = gettext("This server does not answer to that host name. Its names are set with WEBBOT_HOSTS.")
+    elif isinstance(error, RequestEntityTooLarge):
+        sentence = gettext(SENTENCES[413])
+    else:
+        sentence = gettext(SENTENCES.get(status, SENTENCES[400] if status < 500 else UNEXPECTED))
+    return _tell(status, sentence)
+
+
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    log.error("request %s failed: %s %s", g.get("request_id", "-"), request.method, request.path, exc_info=error)
+    return _tell(500, gettext(UNEXPECTED))
+
+
+def _tell(status: int, sentence: str, retry_after: int | None = None) -> ResponseReturnValue:
+    headers = {"Retry-After": str(retry_after)} if retry_after else {}
+    if wants_json():
+        error = {"message": sentence, "status": status, "request_id": g.get("request_id", "-")}
+        if retry_after:
+            error["retry_after"] = retry_after
+        return jsonify(error=error), status, headers
+    page = render_template("problem.html", status=status, sentence=sentence, request_id=g.get("request_id", "-"))
+    return page, status, headers
