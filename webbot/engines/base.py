@@ -48,13 +48,13 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def answer(self, messages: Sequence[Message], options: Options) -> Iterator[Delta | Finished]:
+    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Finished]:
         """Streams the answer to `messages` (an optional system message first, a user message last), then one Finished.
 
         Deltas never split a character. While nothing comes there is an empty Delta at least every 0.1 s, so that whoever reads
         can end it at any time: closing the generator frees the model at once. It starts working when it is first advanced.
-        Raises Unavailable when the model is not there or is lost in mid-answer, TooMany when its queue is full, TooLong when
-        the prompt does not fit the context, BadInput for a role it does not know.
+        Owners that wait are served in turn. Raises Unavailable when the model is not there or is lost in mid-answer, TooMany
+        when its queue is full, TooLong when the prompt does not fit the context, BadInput for a role it does not know.
         """
 
     @abstractmethod

@@ -33,7 +33,7 @@ class EchoEngine(Engine):
     def count(self, texts: Sequence[str]) -> list[int]:
         return [len(TOKEN.findall(text)) for text in texts]
 
-    def answer(self, messages: Sequence[Message], options: Options) -> Iterator[Delta | Finished]:
+    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Finished]:
         for message in messages:
             if message.role not in ("system", "user", "assistant"):
                 raise BadInput("The role {role} is not known.", role=repr(message.role)[:40])
