@@ -1,0 +1,189 @@
+"""The server: gunicorn's master, which holds the listening sockets and starts the web process again when it dies.
+
+Knows the settings, the ports and the order of the start; what a client does is the web process's business. Whatever cannot
+work is said in one line before anything heavy is started.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn import glogging
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from webbot import certs, logs
+from webbot.connection import KEEP_SECONDS
+from webbot.errors import Problem, SettingsError
+from webbot.settings import Settings
+from webbot.webprocess import CLOSING_SECONDS, WSGI, Worker
+
+MOST_CONNECTIONS = 2000
+# Builds the application in the worker: (settings) -> (WSGI application, what closes it).
+MakeApp = Callable[[Settings], tuple[WSGI, Callable[[], None]]]
+
+log = logging.getLogger(__name__)
+
+
+def open_app(settings: Settings) -> tuple[WSGI, Callable[[], None]]:
+    """webbot itself: the services of the settings and their pages."""
+    from webbot.factory import create_app
+    from webbot.services import Services
+
+    services = Services.open(settings)
+    return create_app(services), services.close
+
+
+def run(settings: Settings, *, make_app: MakeApp = open_app, announce: Callable[[Settings], None] = lambda _: None) -> None:
+    """Serves until SIGTERM or Ctrl-C, then leaves with SystemExit: 0, or 2 when the application cannot be built.
+
+    Raises SettingsError before anything heavy is started: a taken port, an unusable certificate, files open to others.
+    `announce` is called when the sockets listen.
+    """
+    os.umask(0o077)
+    logs.configure(settings.log_level)
+    refuse_open_data(settings)
+    files = certs.ensure(settings)
+    if sentence := certs.warning(files):
+        log.warning(sentence)
+    sockets = [*listen(settings, settings.port), *(listen(settings, settings.lan_port) if settings.lan else [])]
+    announce(settings)
+    Application(settings, files, sockets, make_app).run()
+
+
+def addresses(settings: Settings) -> list[str]:
+    """What to bind to."""
+    if settings.lan or settings.host == "0.0.0.0":  # noqa: S104
+        return ["0.0.0.0", "::"]  # noqa: S104
+    return ["127.0.0.1", "::1"] if settings.host in ("127.0.0.1", "localhost") else [settings.host]
+
+
+def listen(settings: Settings, port: int) -> list[socket.socket]:
+    """Listening sockets on `port`. Raises SettingsError with the remedy when that cannot be."""
+    sockets: list[socket.socket] = []
+    for address in addresses(settings):
+        try:
+            sockets.append(_bound(address, port))
+        except OSError as error:
+            if sockets and not isinstance(error, PermissionError) and error.errno != 98:  # a machine without IPv6
+                continue
+            remedy = "--port" if port == settings.port else "WEBBOT_LAN_PORT"
+            raise SettingsError("Port {port} on {address} cannot be used: {why}. Choose another one with {remedy}.", port=port,
+                                address=address, why=(error.strerror or str(error)).lower(), remedy=remedy) from None
+    return sockets
+
+
+def refuse_open_data(settings: Settings) -> None:
+    """Raises SettingsError when others on this machine can read the conversations; makes the folder when it is missing."""
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        exposed = settings.data.stat().st_mode & 0o001 and [
+            path for path in settings.data.iterdir() if path.is_file() and path.stat().st_mode & 0o006
+        ]
+    except OSError as error:
+        raise SettingsError("The data folder {folder} cannot be used: {why}. Set WEBBOT_DATA to another one.",
+                            folder=settings.data, why=error.strerror) from None
+    if exposed:
+        raise SettingsError("{path} can be read by other users of this machine. Run: chmod -R go= {folder}",
+                            path=exposed[0], folder=settings.data)
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+        sock.listen(1024)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class Log(glogging.Logger):
+    """gunicorn's messages as lines of our log; its small talk only at debug."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.DEBUG if cfg.loglevel == "debug" else logging.WARNING)
+
+    def access(self, resp: Any, req: Any, environ: dict, request_time: Any) -> None:
+        log.debug("%s %s %s in %d ms", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"), resp.status,
+                  request_time.total_seconds() * 1000)
+
+
+class Application(BaseApplication):
+    """What gunicorn asks for: the configuration, and the application once the worker has been forked."""
+
+    def __init__(self, settings: Settings, files: certs.Files, sockets: list[socket.socket], make_app: MakeApp) -> None:
+        self.settings, self.files, self.sockets, self.make_app = settings, files, sockets, make_app
+        self.close: Callable[[], None] = lambda: None
+        super().__init__()
+
+    def load_config(self) -> None:
+        most = _most_connections()
+        chosen = {
+            "bind": [f"fd://{sock.detach()}" for sock in self.sockets], "workers": 1, "worker_class": Worker,
+            "worker_connections": most, "timeout": 120, "graceful_timeout": int(CLOSING_SECONDS) + 3, "keepalive": int(KEEP_SECONDS),
+            "certfile": str(self.files.chain), "keyfile": str(self.files.key), "http_protocols": "h1",
+            "limit_request_line": 8190, "limit_request_fields": 64, "limit_request_field_size": 8190,
+            "forwarded_allow_ips": "", "secure_scheme_headers": {}, "forwarder_headers": "", "header_map": "drop",
+            "proxy_protocol": "off", "preload_app": False, "reload": False, "accesslog": None, "errorlog": "-",
+            "loglevel": self.settings.log_level, "logger_class": Log, "control_socket_disable": True, "pidfile": None,
+            "proc_name": "webbot",
+        }
+        for name, value in chosen.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> WSGI:
+        try:
+            app, self.close = self.make_app(self.settings)
+        except Problem as problem:
+            log.error("%s", problem)
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+        return app
+
+    def run(self) -> None:
+        Master(self).run()
+
+
+class Master(Arbiter):
+    """One worker, always; signals end it gracefully or mean nothing."""
+
+    def handle_int(self) -> None:
+        raise StopIteration
+
+    handle_quit = handle_int
+
+    def handle_hup(self) -> None:
+        """A closed terminal ends the server; otherwise there is nothing to load again, certificates come by themselves."""
+        if os.isatty(0):
+            raise StopIteration
+
+    def _nothing(self) -> None:
+        """More workers or a second master would open the same conversations and models again."""
+
+    handle_ttin = handle_ttou = handle_usr2 = handle_winch = _nothing
+
+    def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
+        super().halt(None, 2 if exit_status == self.APP_LOAD_ERROR else exit_status)
+
+
+def _most_connections() -> int:
+    """As many as the system's limit on open files leaves, raised as far as it may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MOST_CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return min(MOST_CONNECTIONS, max(32, soft - 128)) if soft != resource.RLIM_INFINITY else MOST_CONNECTIONS

@@ -1,0 +1,194 @@
+"""The web process: thousands of connections in greenlets, each with a deadline for whatever its client does.
+
+Takes gunicorn's parser and responses; the accept loop, the conversation and the end are its own. The services are opened after
+the fork and closed at the end, which also comes when the master is gone. HTTP/2 stays off: gunicorn would serve the streams
+of one connection one after another.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import gevent
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn import util
+from gunicorn.http import errors, get_parser
+from gunicorn.workers.ggevent import GeventWorker
+
+from webbot import certs
+from webbot.connection import FIRST_SECONDS, KEEP_SECONDS, UNREAD, Connection, Guests
+from webbot.settings import Settings
+
+MOST_OF_ONE_ADDRESS = 400
+CLOSING_SECONDS = 20.0  # for running answers, after the services were told to close
+DRAIN_SECONDS = 2.0  # for the rest of a refused upload, so that the refusal arrives
+TICK = 0.25
+RENEWAL_SECONDS = 3600.0
+WSGI = Callable[[dict, Callable], Any]
+
+log = logging.getLogger(__name__)
+
+
+class Worker(GeventWorker):
+    """The web process. gunicorn's parser and responses, with an accept loop, a conversation and an end of our own."""
+
+    def run(self) -> None:
+        settings: Settings = self.app.settings
+        self.current = certs.Current(self.app.files)
+        self.guests = Guests(min(MOST_OF_ONE_ADDRESS, self.worker_connections // 2))
+        self.pages: WSGI = self.app.wsgi()
+        self.wsgi = self.answer
+        self.phone = _phone(settings) if settings.lan else self.pages
+        pool = Pool(self.worker_connections)
+        servers = []
+        for listener in self.sockets:
+            listener.setblocking(1)
+            plain = settings.lan and listener.getsockname()[1] == settings.lan_port
+            servers.append(StreamServer(listener, handle=partial(self.meet, listener, plain), spawn=pool))
+            servers[-1].start()
+        keeper = gevent.spawn(self.keep_certificate, settings)
+        log.info("ready")
+        while self.alive:
+            self.notify()
+            gevent.sleep(TICK)
+        keeper.kill(block=False)
+        self.finish(servers, pool)
+
+    def finish(self, servers: list[StreamServer], pool: Pool) -> None:
+        """Stops accepting, lets the services end the running answers, and waits for what is still on its way out."""
+        until = monotonic() + CLOSING_SECONDS
+        for server in servers:
+            server.close()
+        closing = gevent.spawn(self.close_services)
+        while monotonic() < until and not (closing.ready() and not len(pool)):
+            self.guests.send_idle_home()
+            self.notify()
+            gevent.sleep(TICK / 5)
+        pool.kill(block=True, timeout=1)
+        closing.join(timeout=1)
+
+    def close_services(self) -> None:
+        try:
+            self.app.close()
+        except Exception:
+            log.exception("the services did not close cleanly")
+
+    def notify(self) -> None:
+        self.tmp.notify()
+        if self.ppid != os.getppid():
+            self.alive = False
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the master decides
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Ctrl-C reaches every process of the terminal: end as with SIGTERM."""
+        self.alive = False
+
+    def keep_certificate(self, settings: Settings) -> None:
+        """Takes over replaced files within seconds, renews the own certificate and warns of an end within the hour."""
+        renewal = monotonic() + RENEWAL_SECONDS
+        while True:
+            gevent.sleep(2)
+            try:
+                if monotonic() >= renewal:
+                    renewal = monotonic() + RENEWAL_SECONDS
+                    if sentence := certs.warning(certs.ensure(settings)):
+                        log.warning(sentence)
+                self.current.refresh()
+            except Exception as error:  # the certificate in use goes on
+                log.error("the certificate could not be renewed: %s", error)
+
+    def meet(self, listener: Any, plain: bool, sock: Any, address: tuple) -> None:
+        """A new connection, in a greenlet of its own."""
+        with self.guests.admitted(address[0]) as welcome:
+            if not welcome:
+                return
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(sock, plain)
+            with self.guests.listed(connection):
+                try:
+                    if plain or connection.encrypt(self.current.context):
+                        self.converse(listener, connection, address)
+                finally:
+                    util.close(connection)
+
+    def converse(self, listener: Any, connection: Connection, address: tuple) -> None:
+        """Requests and answers, one after another, until either side ends it."""
+        parser = get_parser(self.cfg, connection, address)
+        request, patience = None, FIRST_SECONDS
+        try:
+            while self.alive:
+                request = None
+                connection.await_request(patience)
+                request, patience = next(parser), KEEP_SECONDS
+                connection.await_body()
+                last = self.is_last(listener, connection, request, address)
+                connection.await_rest(DRAIN_SECONDS)
+                if not parser.finish_body(monotonic() + DRAIN_SECONDS):
+                    self.part(connection)
+                    return
+                if last:
+                    return
+        except (StopIteration, errors.NoMoreData):
+            pass
+        except OSError as error:
+            log.debug("a connection of %s ended: %s", address[0], error)
+        except Exception as error:
+            self.handle_error(request, connection, address, error)
+
+    def is_last(self, listener: Any, connection: Connection, request: Any, address: tuple) -> bool:
+        """Answers a request; whether the connection ends with it."""
+        try:
+            self.handle_request(listener.getsockname(), request, connection, address)
+        except StopIteration:
+            return True
+        return False
+
+    def part(self, connection: Connection) -> None:
+        """Ends a connection whose client still sends, so that the answer is read before the reset."""
+        connection.shutdown(socket.SHUT_WR)
+        gevent.sleep(DRAIN_SECONDS / 2)
+
+    def answer(self, environ: dict, start_response: Callable) -> Any:
+        connection = environ["gunicorn.socket"]
+        return (self.phone if connection.plain else self.pages)(environ, start_response)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """A request that is not HTTP, or over a limit: the bare status, and nothing of it in the log."""
+        status, reason = next((answer for kind, *answer in REFUSALS if isinstance(exc, kind)), FAILURE)
+        if status == FAILURE[0]:
+            log.error("a request failed outside of the application", exc_info=exc)
+        else:
+            log.info("refused a request from %s: %s", addr[0], type(exc).__name__)
+        try:
+            util.write_error(client, status, reason, "")
+            self.part(client)
+        except OSError:
+            pass
+
+
+FAILURE = (500, "Internal Server Error")
+REFUSALS = (
+    (errors.LimitRequestLine, 414, "URI Too Long"),
+    (errors.LimitRequestHeaders, 431, "Request Header Fields Too Large"),
+    (errors.ExpectationFailed, 417, "Expectation Failed"),
+    (errors.UnsupportedTransferCoding, 501, "Not Implemented"),
+    (errors.ParseException, 400, "Bad Request"),
+)
+
+
+def _phone(settings: Settings) -> WSGI:
+    from webbot.web.phone import create_phone_app
+
+    return create_phone_app(settings)
