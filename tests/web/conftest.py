@@ -1,0 +1,61 @@
+"""The real application over the echo engine and a database of its own."""
+
+import pytest
+
+from webbot.factory import create_app
+from webbot.services import Services
+from webbot.settings import load
+
+BASE = "https://localhost:8443"
+
+
+@pytest.fixture
+def make_app(tmp_path):
+    """Opens services and makes their application; settings by keyword."""
+    opened = []
+
+    def make(**settings):
+        given = {"engine": "echo", "speech": False, "data": tmp_path / "data", "certs": tmp_path / "certs", **settings}
+        services = Services.open(load({}, **given))
+        opened.append(services)
+        app = create_app(services)
+        app.extensions["services"] = services
+        return app
+
+    yield make
+    for services in opened:
+        services.close()
+
+
+@pytest.fixture
+def app(make_app):
+    return make_app()
+
+
+@pytest.fixture
+def services(app):
+    return app.extensions["services"]
+
+
+@pytest.fixture
+def visitor(app):
+    """Makes browsers without script: each has its own cookies."""
+
+    def visit():
+        client = app.test_client()
+        client.environ_base["REMOTE_ADDR"] = "127.0.0.1"
+        client.environ_base["wsgi.url_scheme"] = "https"
+        client.environ_base["HTTP_HOST"] = "localhost:8443"
+        return client
+
+    return visit
+
+
+@pytest.fixture
+def ann(visitor):
+    return visitor()
+
+
+@pytest.fixture
+def bob(visitor):
+    return visitor()
