@@ -1,0 +1,197 @@
+"""Computes: one thread takes the scheduler's steps and runs the model.
+
+The other threads submit requests and read their tokens.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import torch
+
+from webbot.engines.llama.sampling import Wish, choose
+from webbot.engines.llama.scheduler import Answer, Copy, Scheduler, Step
+from webbot.engines.llama.slots import SlotCache
+from webbot.errors import Problem, Unavailable
+
+# A piece of a prompt takes about so long, so that Stop is quick and running answers go on meanwhile.
+PIECE_SECONDS = 0.1
+FIRST_PIECE, SHORTEST_PIECE, LONGEST_PIECE = 128, 16, 1024
+MOST_FAILURES = 3
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Request(Answer):
+    """An answer with how it is sampled. `events` receives token ids, then "stop", "length" or a Problem."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    random: Random = field(default_factory=Random)
+    events: queue.SimpleQueue[int | str | Problem] = field(default_factory=queue.SimpleQueue)
+
+    def wish(self) -> Wish:
+        return Wish(self.temperature, self.top_p, self.random.random() if self.temperature > 0 else 0.0)
+
+
+class Runner:
+    """`model` must use the attention of `slots`; `ends` are the token ids that end an answer."""
+
+    def __init__(self, model: Any, cache: SlotCache, scheduler: Scheduler, ends: Iterable[int]) -> None:
+        self._model, self._cache, self._scheduler = model, cache, scheduler
+        self._ends = frozenset(ends)
+        self._work = threading.Condition()
+        self._piece = float(FIRST_PIECE)
+        self._failures = 0
+        self._stopped = False
+        self.steps = 0  # counts what was computed: it stands still when the model hangs or nothing is asked
+        self._thread = threading.Thread(target=self._run, daemon=True, name="model")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        with self._work:
+            self._stopped = True
+            self._work.notify()
+        self._thread.join()
+
+    def submit(self, request: Request) -> None:
+        """Queues a request. Raises TooMany."""
+        with self._work:
+            self._scheduler.submit(request)
+            self._work.notify()
+
+    def cancel(self, request: Request) -> None:
+        """Frees the slot at the next step, at once when the request still waits. Harmless for a finished one."""
+        with self._work:
+            request.cancelled = True
+            self._work.notify()
+
+    def load(self) -> tuple[int, int]:
+        """How many answers are in work, and how many wait."""
+        with self._work:
+            return len(self._scheduler.active), self._scheduler.waiting
+
+    def warm_up(self) -> None:
+        """One pass of each kind, so that the first person does not wait for it and an unfit model shows at once."""
+        request = Request(prompt=[0] * 4, limit=2, slot=0)
+        self._prefill(request)
+        request.cached, request.written = 4, [0]
+        self._next_tokens([request])
+        self._cache.clear()
+
+    @torch.inference_mode()
+    def _run(self) -> None:
+        torch.set_num_threads(torch.get_num_threads())  # the threads of OpenMP belong to the thread that computes
+        while not self._stopped:
+            with self._work:
+                copies, step = self._scheduler.next()
+                if step is None:
+                    self._work.wait()
+                    continue
+            try:
+                self._do(copies, step)
+                self._failures = 0
+            except Exception as error:
+                self._fail(error)
+            self.steps += 1
+
+    def _do(self, copies: Sequence[Copy], step: Step) -> None:
+        for copy in copies:
+            self._cache.copy(copy.source, copy.target, copy.length)
+        requests: list[Any] = list(step.answers)
+        if step.kind == "prefill":
+            count, token = self._prefill(requests[0])
+            chosen = [token]
+        else:
+            count, chosen = 1, list(self._next_tokens(requests))
+        with self._work:
+            for request, token in zip(requests, chosen, strict=True):
+                self._scheduler.advance(request, count)
+                if token is not None:
+                    self._write(request, token)
+
+    def _prefill(self, request: Request) -> tuple[int, int | None]:
+        """Computes the next piece of a prompt: its length, and at the end of the prompt the first token of the answer."""
+        began = time.perf_counter()
+        assert request.slot is not None
+        start = request.cached
+        stop = min(len(request.prompt), start + int(self._piece))
+        self._cache.plan_prefill(request.slot, start, stop)
+        ids = torch.tensor([request.prompt[start:stop]], device=self._cache.device)
+        positions = torch.arange(start, stop, device=self._cache.device)[None]
+        token = None
+        if stop < len(request.prompt):
+            self._forward(self._model.base_model, ids, positions)
+            self._wait_for_device()
+        else:
+            logits = self._forward(self._model, ids, positions, logits_to_keep=1).logits
+            token = choose(logits[:, -1], [request.wish()])[0]
+        self._learn(stop - start, time.perf_counter() - began)
+        return stop - start, token
+
+    def _next_tokens(self, requests: Sequence[Request]) -> list[int]:
+        slots = [request.slot for request in requests if request.slot is not None]
+        positions = [request.cached for request in requests]
+        ids = [request.written[-1] for request in requests]
+        sent = torch.tensor([slots, positions, ids], device=self._cache.device)
+        self._cache.plan_decode(slots, positions, sent[:2])
+        logits = self._forward(self._model, sent[2, :, None], sent[1, :, None], logits_to_keep=1).logits
+        return choose(logits[:, -1], [request.wish() for request in requests])
+
+    def _forward(self, model: Any, ids: torch.Tensor, positions: torch.Tensor, **more: Any) -> Any:
+        with torch.inference_mode():
+            return model(
+                input_ids=ids, position_ids=positions, past_key_values=self._cache, use_cache=True, slots=self._cache, **more
+            )
+
+    def _write(self, request: Request, token: int) -> None:
+        """Passes a token on and ends the answer where it ends. Holds the lock."""
+        request.written.append(token)
+        if token in self._ends:
+            reason = "stop"
+        else:
+            request.events.put(token)
+            reason = "length" if len(request.written) >= request.limit else ""
+        if reason:
+            self._scheduler.finish(request)
+            request.events.put(reason)
+
+    def _learn(self, tokens: int, seconds: float) -> None:
+        """Fits the size of a piece to the time it should take; short pieces say little."""
+        if tokens >= SHORTEST_PIECE:
+            fitting = tokens * PIECE_SECONDS / seconds
+            self._piece = min(max((self._piece + min(fitting, 2 * self._piece)) / 2, SHORTEST_PIECE), LONGEST_PIECE)
+
+    def _wait_for_device(self) -> None:
+        if self._cache.device.type == "cuda":
+            torch.cuda.synchronize(self._cache.device)
+
+    def _fail(self, error: Exception) -> None:
+        """Ends every answer in work with a sentence; the cache starts anew. A model that keeps failing ends its process."""
+        log.error("a step failed", exc_info=error)
+        if isinstance(error, torch.OutOfMemoryError | MemoryError):
+            problem = Unavailable("The model ran out of memory. Please try again, with a shorter conversation.", retry_after=5)
+        else:
+            problem = Unavailable("The model failed on this request. Please try again.", retry_after=5)
+        with self._work:
+            failed: list[Any] = self._scheduler.active
+            for request in failed:
+                self._scheduler.finish(request)
+                request.events.put(problem)
+            self._scheduler.forget()
+            self._cache.clear()
+        if self._cache.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._failures += 1
+        if self._failures >= MOST_FAILURES:
+            os._exit(1)  # a fault of the device stays until the process is new; whoever started it starts it again
