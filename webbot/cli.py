@@ -1,0 +1,241 @@
+"""The command line: `python -m webbot serve`, chat, transcribe, models, doctor, settings, certs, version.
+
+Every setting is an option. Exit status: 0 well, 1 it did not work (one line says why), 2 wrong use or a wrong setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from webbot import __version__, settings
+from webbot.errors import NotFound, Problem, SettingsError, Unavailable
+from webbot.settings import PREFIX, ROOT, Settings
+
+SECRET = {"access_code"}  # other users of the machine see the command line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        return given.command(given)
+    except SettingsError as problem:
+        print(f"webbot: {problem}", file=sys.stderr)
+        return 2
+    except Problem as problem:
+        print(f"webbot: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `... | head`
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="webbot", description="A self-hosted web chat with voice.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    shared = _settings_options()
+
+    def add(name: str, command: Any, text: str, *, with_settings: bool = True) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, parents=[shared] if with_settings else [])
+        made.set_defaults(command=command)
+        return made
+
+    add("serve", serve, "Serve the pages over HTTPS until Ctrl-C.")
+    add("chat", chat, "Talk to the language model in this terminal. Nothing is kept.")
+    transcribing = add("transcribe", transcribe, "Print the words of a recording.")
+    transcribing.add_argument("file", type=Path, help="a recording in any common format")
+    listing = add("models", models, "List the language models: what is here and what can be loaded.")
+    listing.add_argument("action", nargs="?", choices=["list", "load"], default="list")
+    listing.add_argument("name", nargs="?", help="with load: a name from the list, or one of the hub")
+    add("doctor", doctor, "Look at what this machine lacks, and say the remedy.")
+    page = add("settings", show_settings, "Print the page of settings.", with_settings=False)
+    page.add_argument("--write", action="store_true", help="write it to docs/settings.md")
+    certificates = add("certs", certificate, "Show the certificate, or renew it. A running server takes it over by itself.")
+    certificates.add_argument("action", nargs="?", choices=["show", "renew"], default="show")
+    add("version", version, "Print the version.", with_settings=False)
+    return parser
+
+
+def _settings_options() -> argparse.ArgumentParser:
+    """Each row of the table of settings as an option; only what is given overrides the environment."""
+    parser = argparse.ArgumentParser(add_help=False)
+    group = parser.add_argument_group("settings", "see docs/settings.md")
+    for row in settings.table():
+        if row.name in SECRET:
+            continue
+        sentence = row.metadata["sentence"].replace("%", "%%")
+        options: dict[str, Any] = {"dest": f"setting_{row.name}", "default": None, "help": sentence}
+        if isinstance(row.default, bool):
+            group.add_argument(f"--{row.name.replace('_', '-')}", action=argparse.BooleanOptionalAction, **options)
+        else:
+            group.add_argument(f"--{row.name.replace('_', '-')}", metavar=row.name.split("_")[-1].upper(), **options)
+    return parser
+
+
+def _settings(given: argparse.Namespace) -> Settings:
+    """The environment's settings with those of the command line over them; each is checked in the same way."""
+    options = {name.removeprefix("setting_"): value for name, value in vars(given).items()
+               if name.startswith("setting_") and value is not None}
+    if "model" in options and Path(options["model"]).expanduser().exists():
+        options["model"] = str(Path(options["model"]).expanduser().resolve())
+    checked = settings.load({PREFIX + name.upper(): str(value) for name, value in options.items()})
+    return settings.load(**{name: getattr(checked, name) for name in options})
+
+
+def serve(given: argparse.Namespace) -> int:
+    from webbot import server
+
+    server.run(_settings(given), announce=announce)
+    return 0
+
+
+def announce(chosen: Settings) -> None:
+    """Says where the server is, with the access code when it asks for one."""
+    from webbot.addresses import lan_addresses
+    from webbot.auth import access_code, entry_link
+
+    code = access_code(chosen)
+    print(f"\nwebbot {__version__}: {entry_link(f'https://localhost:{chosen.port}', code)}   (Ctrl-C ends it)")
+    if chosen.host not in ("127.0.0.1", "localhost", "::1", "0.0.0.0"):  # noqa: S104
+        print(f"also: {entry_link(f'https://{chosen.host}:{chosen.port}', code)}")
+    for host in chosen.hosts:
+        print(f"by the tunnel's name, if it keeps the port: {entry_link(f'https://{host}:{chosen.port}', code)}")
+    if chosen.lan:
+        reached = [f"[{address}]" if ":" in address else address for address in lan_addresses()] or ["localhost"]
+        for address in reached:
+            print(f"from other machines: {entry_link(f'https://{address}:{chosen.port}', code)}")
+        print(f"phones first get the certificate here: http://{reached[0]}:{chosen.lan_port}/")
+        _show_code(entry_link(f"https://{reached[0]}:{chosen.port}", code))
+    elif not chosen.certificate:
+        print("The browser warns once of the certificate made on this machine; certs/README.md says how to trust it.")
+    print(flush=True)
+
+
+def _show_code(link: str) -> None:
+    import io
+
+    import segno
+
+    drawn = io.StringIO()
+    segno.make(link, micro=False).terminal(drawn, compact=True)
+    try:
+        print(drawn.getvalue())
+    except UnicodeEncodeError:  # a terminal without block characters
+        print("(this terminal cannot show the QR code; it stands on the phones' page, without the access code)")
+
+
+def chat(given: argparse.Namespace) -> int:
+    from webbot import terminal
+
+    return terminal.chat(_settings(given))
+
+
+def transcribe(given: argparse.Namespace) -> int:
+    from webbot import terminal
+
+    return terminal.transcribe(_settings(given), given.file)
+
+
+def models(given: argparse.Namespace) -> int:
+    from webbot.engines import catalog
+
+    chosen = _settings(given)
+    if given.action == "load":
+        return _load(given.name, chosen)
+    taken = catalog.choose(chosen)
+    for found in catalog.here(chosen):
+        size = found.entry.size if found.entry else 0
+        if found.path:
+            size, state = sum(file.stat().st_size for file in found.path.rglob("*") if file.is_file()), f"here: {found.path}"
+        else:
+            state = f"./run_webbot.sh models load {found.name}"
+        mark = "*" if found.name == taken.name else " "
+        print(f"{mark} {found.name:<24} {found.title:<16} {f'{size / 1e9:.2f} GB' if size else '':>8}  {state}")
+    print("\n* answers when the server starts now")
+    return 0
+
+
+def _load(name: str | None, chosen: Settings) -> int:
+    """Downloads a model in a process of its own and shows how far it is."""
+    from webbot.engines import catalog
+
+    if not name:
+        raise SettingsError("Which model? `python -m webbot models` lists the names.")
+    found = catalog.find(name, dataclasses.replace(chosen, model=name))
+    if found.path and not found.path.exists():
+        raise NotFound("There is no model {name}. `python -m webbot models` lists the names.", name=name)
+    if found.path:
+        print(f"{found.title} is here: {found.path}")
+        return 0
+    with subprocess.Popen(catalog.download_command(found, chosen), stdout=subprocess.PIPE, text=True) as process:
+        sentence = _follow_download(process.stdout or [])
+    if process.returncode:
+        raise Unavailable(sentence or "The download ended without a reason.")
+    print(f"{found.title} is here. It answers when the server starts with --model {name}.")
+    return 0
+
+
+def _follow_download(lines: Iterable[str]) -> str:
+    """Shows the progress; the last sentence."""
+    sentence, shown = "", ""
+    for line in lines:
+        step = json.loads(line)
+        sentence = step["sentence"]
+        share = f"{step['done'] / step['total']:.0%} of {step['total'] / 1e9:.1f} GB" if step["total"] else ""
+        if (text := f"{sentence} {share}") != shown:
+            print(text, flush=True)
+            shown = text
+    return sentence
+
+
+def doctor(given: argparse.Namespace) -> int:
+    from webbot.doctor import examine
+
+    missing = 0
+    for finding in examine(_settings(given)):
+        mark = "ok     " if not finding.remedy else "problem" if finding.needed else "note   "
+        print(f"{mark}  {finding.what}", flush=True)
+        if finding.remedy:
+            print(f"         -> {finding.remedy}")
+            missing += finding.needed
+    print("\nNothing is missing." if not missing else f"\n{missing} to be mended.")
+    return 1 if missing else 0
+
+
+def show_settings(given: argparse.Namespace) -> int:
+    from webbot.manual import settings_page
+
+    if given.write:
+        (ROOT / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
+    else:
+        print(settings_page(), end="")
+    return 0
+
+
+def certificate(given: argparse.Namespace) -> int:
+    from webbot import certs
+
+    chosen = _settings(given)
+    if given.action == "renew" and chosen.certificate:
+        raise SettingsError("Your own certificate is renewed by whoever made it.")
+    files = certs.ensure(chosen, anew=given.action == "renew")
+    facts = certs.facts(files.chain)
+    print(f"certificate: {files.chain}\nkey:         {files.key}\nauthority:   {files.authority or '(your own certificate)'}")
+    print(f"good until:  {facts.ends:%Y-%m-%d}\nfor:         {', '.join(facts.names)}")
+    if sentence := certs.warning(files):
+        print(sentence)
+    return 0
+
+
+def version(given: argparse.Namespace) -> int:
+    print(f"webbot {__version__}")
+    return 0
