@@ -22,23 +22,23 @@ class Reserve:
 
     def __init__(self, path: Path, size: int = SIZE) -> None:
         self.path, self.size = path, size
-        self._held = False
+        self.held = False
         self._next_try = 0.0
 
     def free(self) -> int:
         """The free bytes of the disk, as the system tells them; a quota is not in it."""
         return shutil.disk_usage(self.path.parent).free
 
-    def hold(self) -> bool:
+    def hold(self, *, at_once: bool = False) -> bool:
         """Takes the reserve when it is not there and there is room. Returns whether it is there."""
-        if not self._held and time.monotonic() >= self._next_try:
-            self._held = self._stands() or (self.free() >= self.size + SPARE and self._make())
-            self._next_try = 0.0 if self._held else time.monotonic() + PAUSE
-        return self._held
+        if not self.held and (at_once or time.monotonic() >= self._next_try):
+            self.held = self._stands() or (self.free() >= self.size + SPARE and self._make())
+            self._next_try = time.monotonic() + PAUSE
+        return self.held
 
     def give_up(self) -> bool:
         """Frees the bytes. Returns whether there were any."""
-        self._held, self._next_try = False, 0.0
+        self.held = False
         try:
             self.path.unlink()
         except OSError:

@@ -59,8 +59,9 @@ class SqlStore(Store):
 
         def work(connection: Connection) -> Conversation:
             made = _new_id()
+            place = _next_place(connection, owner)
             connection.execute(insert(conversations).values(
-                id=made, owner=owner, title=title, role=role, place=_next_place(connection, owner), created_at=now, updated_at=now,
+                id=made, owner=owner, title=title, role=role, place=place, created_at=now, updated_at=now,
             ))
             return _conversation(connection, owner, made)
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.engine import make_url
 
-from webbot.errors import Conflict, DiskFull, Problem, SettingsError, Unavailable
+from webbot.errors import Conflict, DiskFull, SettingsError, Unavailable
 from webbot.store.reserve import Reserve
 
 PATIENCE = 5.0  # seconds that a call waits for a locked database
@@ -52,13 +52,13 @@ class Database:
         self._waiting = 0
         _make_file(self.path)
         self.reserve = Reserve(self.path.with_name(self.path.name + ".reserve"))
+        self.reserve.hold()
         self._engine = _engine(url)
         try:
             self._open(prepare)
         except BaseException:
             self._engine.dispose()
             raise
-        self.reserve.hold()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in one transaction that sees one state of the database."""
@@ -86,15 +86,23 @@ class Database:
             if not self.reserve.give_up():
                 raise
             result = act()
-        if not self.reserve.hold():
+        if not self.reserve.held:
             self._shrink()
+            self.reserve.hold(at_once=True)
         return result
 
     def _shrink(self) -> None:
-        """Gives freed pages back to the disk; the next call finds the room or does not."""
-        with contextlib.suppress(Problem):
-            self._run("", lambda connection: connection.exec_driver_sql("PRAGMA incremental_vacuum").fetchall(), 0)
-            self._run("", lambda connection: connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(), 0)
+        """Gives freed pages back to the disk, little by little: the log of each step needs room too."""
+        with contextlib.suppress(sqlite3.Error, sql_errors.SQLAlchemyError):
+            before, left = 0, -1
+            while left and left != before:
+                before = left
+                with self._engine.connect() as connection:
+                    raw: Any = connection.connection.driver_connection
+                    raw.executescript("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA incremental_vacuum(256);")
+                    (left,) = raw.execute("PRAGMA freelist_count").fetchone()
+                    raw.executescript("PRAGMA wal_checkpoint(TRUNCATE);")
+                time.sleep(0)  # others may go on in between
 
     def _open(self, prepare: Callable[[Connection], None]) -> None:
         try:
@@ -123,7 +131,8 @@ class Database:
             self._pause(deadline)
 
     def _attempt(self, begin: str, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect().execution_options(begin=begin) as connection, connection.begin():
+        options = {"begin": begin, "sparing": not self.reserve.held}
+        with self._engine.connect().execution_options(**options) as connection, connection.begin():
             return work(connection)
 
     def _pause(self, deadline: float) -> None:
@@ -195,14 +204,17 @@ def _engine(url: str) -> Engine:
 def _set_connection(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin in _begin, not by the driver's guess
     connection.create_function("folded", 1, _folded, deterministic=True)
-    for pragma in ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON", f"journal_size_limit = {LITTLE}"):
+    for pragma in ("foreign_keys = ON", "synchronous = FULL", f"journal_size_limit = {LITTLE}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: Connection) -> None:
-    begin = connection.get_execution_options().get("begin", "DEFERRED")
-    if begin:
-        connection.exec_driver_sql(f"BEGIN {begin}")
+    options = {"begin": "", **connection.get_execution_options()}
+    if options["begin"] == "IMMEDIATE":
+        # Overwriting what is deleted takes as much room as it had; on a full disk there is none.
+        connection.exec_driver_sql(f"PRAGMA secure_delete = {'FAST' if options['sparing'] else 'ON'}")
+    if options["begin"]:
+        connection.exec_driver_sql(f"BEGIN {options['begin']}")
 
 
 def _folded(text: str | None) -> str | None:

@@ -1,0 +1,346 @@
+"""What every store does, whatever it stands on."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from webbot.errors import BadInput, Conflict, NotFound
+from webbot.messages import Message, Usage
+from webbot.store.base import Store
+
+
+def ask(store, conversation, text="What is a tree?", **more):
+    return store.begin_turn(conversation.owner, conversation.id, Message(role="user", text=text), **more)
+
+
+def turn(store, conversation, text="What is a tree?", reply="A plant.", **more):
+    question, answer = ask(store, conversation, text, **more)
+    answer = replace(answer, text=reply, status="complete")
+    store.save_answer(conversation.owner, conversation.id, answer)
+    return question, answer
+
+
+@pytest.fixture
+def talk(store):
+    return store.create_conversation("ann", title="Trees", role="You are a gardener.")
+
+
+class TestConversations:
+    def test_a_new_one_is_kept_as_it_was_made(self, store, talk):
+        assert (talk.owner, talk.title, talk.role) == ("ann", "Trees", "You are a gardener.")
+        assert (talk.pinned, talk.markup, talk.version) == (False, "markdown", 1)
+        assert store.conversation("ann", talk.id) == talk
+        assert abs(talk.created_at - time.time()) < 60
+
+    def test_ids_cannot_be_guessed(self, store):
+        made = {store.create_conversation("ann").id for _ in range(50)}
+        assert len(made) == 50
+        assert all(len(id) >= 22 for id in made)  # 128 bits
+        assert len({id[:4] for id in made}) > 45
+
+    def test_a_change_shows_and_counts(self, store, talk):
+        changes = {"title": "Oaks", "pinned": True, "speaks": True, "markup": "textile", "remembers_from": 3}
+        changed = store.change_conversation("ann", talk.id, **changes)
+        assert changed == store.conversation("ann", talk.id)
+        assert changed == replace(talk, **changes, version=talk.version + 1, updated_at=changed.updated_at)
+
+    @pytest.mark.parametrize("changes", [{"id": "x"}, {"version": 9}, {"pinned": "yes"}, {"markup": "html"}, {"title": 3}])
+    def test_what_cannot_be_changed_is_refused(self, store, talk, changes):
+        with pytest.raises(BadInput):
+            store.change_conversation("ann", talk.id, **changes)
+        assert store.conversation("ann", talk.id) == talk
+
+    def test_pinned_first_then_the_last_changed(self, store):
+        one, two, three = (store.create_conversation("ann", title=title) for title in ("one", "two", "three"))
+        assert [c.title for c in store.conversations("ann")] == ["three", "two", "one"]
+        store.change_conversation("ann", two.id, pinned=True)
+        turn(store, one)
+        assert [c.title for c in store.conversations("ann")] == ["two", "one", "three"]
+        store.change_conversation("ann", three.id, remembers_from=1, cut_for="echo")  # book-keeping moves nothing
+        assert [c.title for c in store.conversations("ann")] == ["two", "one", "three"]
+        assert [c.title for c in store.conversations("ann", limit=1, offset=1)] == ["one"]
+
+    def test_the_order_survives_a_clock_that_jumps_back(self, store, monkeypatch):
+        store.create_conversation("ann", title="before")
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now - 86400)
+        store.create_conversation("ann", title="after")
+        assert [c.title for c in store.conversations("ann")] == ["after", "before"]
+
+    @pytest.mark.parametrize(("search", "found"), [
+        ("TREE", ["Trees"]), ("tr_e", []), ("%", ["100 % sure"]), ("straße", ["Die Straße"]), ("STRASSE", ["Die Straße"]),
+        ("ÉCLAIR", ["Pastry"]), ("e\u0301clair", ["Pastry"]), ("树", ["一棵树"]),
+        ("   ", ["Pastry", "一棵树", "Die Straße", "100 % sure", "Trees"]),
+        ("\\", []), ("'; drop table messages; --", []), ("tree" * 1000, []),
+    ])
+    def test_search_looks_in_titles_and_texts_without_case(self, store, talk, search, found):
+        for title in ("100 % sure", "Die Straße", "一棵树"):
+            store.create_conversation("ann", title=title)
+        turn(store, store.create_conversation("ann", title="Pastry"), "How do I bake an éclair?")
+        assert [c.title for c in store.conversations("ann", search=search)] == found
+
+    def test_a_deleted_one_is_gone_with_its_messages(self, store, talk):
+        turn(store, talk)
+        store.delete_conversation("ann", talk.id)
+        for call in (store.conversation, store.messages, store.delete_conversation):
+            with pytest.raises(NotFound):
+                call("ann", talk.id)
+        assert store.conversations("ann") == []
+        assert store.conversations("ann", search="plant") == []
+
+
+class TestTurns:
+    def test_question_and_empty_answer_are_there_at_once(self, store, talk):
+        spoken = {"language": "en", "seconds": 2.1, "transcribed_in": 0.4}
+        question, answer = store.begin_turn(
+            "ann", talk.id, Message(role="user", text="Hm?", tokens=2, counted_by="echo", spoken=spoken)
+        )
+        assert (question.number, question.text, question.spoken, question.tokens) == (1, "Hm?", spoken, 2)
+        assert (answer.number, answer.role, answer.text, answer.status) == (2, "assistant", "", "streaming")
+        assert store.messages("ann", talk.id) == [question, answer]
+        assert store.conversation("ann", talk.id).version > talk.version
+
+    def test_an_answer_is_saved_whole(self, store, talk):
+        question, answer = ask(store, talk)
+        for status, text in (("streaming", "A pl"), ("failed", "A plant")):
+            usage = Usage(prompt_tokens=7, answer_tokens=2, cached_tokens=3, first_token_seconds=0.25, seconds=1.5)
+            answer = replace(answer, text=text, status=status, usage=usage, error="It broke.", tokens=2, counted_by="echo")
+            store.save_answer("ann", talk.id, answer)
+            assert store.messages("ann", talk.id) == [question, answer]
+
+    def test_a_second_question_waits_for_the_answer(self, store, talk):
+        _, answer = ask(store, talk)
+        for replace_from in (None, 1):
+            with pytest.raises(Conflict):
+                ask(store, talk, "And now?", replace_from=replace_from)
+        assert len(store.messages("ann", talk.id)) == 2
+        store.save_answer("ann", talk.id, replace(answer, status="stopped"))
+        assert ask(store, talk, "And now?")[0].number == 3
+
+    def test_an_ended_answer_does_not_start_again(self, store, talk):
+        _, answer = turn(store, talk, reply="The end.")
+        with pytest.raises(Conflict):
+            store.save_answer("ann", talk.id, replace(answer, text="The e", status="streaming"))
+        assert store.messages("ann", talk.id)[-1].text == "The end."
+
+    def test_a_question_is_no_answer(self, store, talk):
+        question, _ = ask(store, talk)
+        with pytest.raises(NotFound):
+            store.save_answer("ann", talk.id, replace(question, text="Mine", status="complete"))
+
+    def test_an_edited_question_replaces_what_followed(self, store, talk):
+        kept = turn(store, talk, "One")
+        turn(store, talk, "Two")
+        store.change_conversation("ann", talk.id, remembers_from=5)
+        question, answer = ask(store, talk, "Three", replace_from=3)
+        assert store.messages("ann", talk.id) == [*kept, question, answer]
+        assert question.number == 3
+        assert store.conversation("ann", talk.id).remembers_from == 3  # 1 and 2 stay forgotten, the new 3 is not
+
+    def test_an_answer_after_the_delete_brings_nothing_back(self, store, talk):
+        _, answer = ask(store, talk)
+        store.delete_conversation("ann", talk.id)
+        with pytest.raises(NotFound):
+            store.save_answer("ann", talk.id, replace(answer, text="Late", status="complete"))
+        with pytest.raises(NotFound):
+            store.messages("ann", talk.id)
+
+    def test_clear_takes_the_messages_only(self, store, talk):
+        _, answer = ask(store, talk)
+        store.change_conversation("ann", talk.id, remembers_from=2, cut_for="echo")
+        store.clear("ann", talk.id)
+        with pytest.raises(NotFound):
+            store.save_answer("ann", talk.id, replace(answer, status="complete"))
+        cleared = store.conversation("ann", talk.id)
+        assert store.messages("ann", talk.id) == []
+        assert (cleared.title, cleared.role, cleared.remembers_from, cleared.cut_for) == ("Trees", "You are a gardener.", 0, "")
+        assert ask(store, talk)[0].number == 1
+
+    def test_counts_are_kept(self, store, talk):
+        question, answer = turn(store, talk)
+        store.save_counts("ann", talk.id, {question.id: 5, answer.id: 3, "gone": 1}, "llama")
+        assert [(m.tokens, m.counted_by) for m in store.messages("ann", talk.id)] == [(5, "llama"), (3, "llama")]
+        store.save_counts("ann", talk.id, {}, "llama")
+
+    def test_interrupted_answers_become_failed(self, store, talk):
+        turn(store, talk)
+        ask(store, talk)
+        ask(store, store.create_conversation("bob"))
+        assert store.fail_interrupted("The server stopped.") == 2
+        last = store.messages("ann", talk.id)[-1]
+        assert (last.status, last.error) == ("failed", "The server stopped.")
+        assert store.fail_interrupted("Again.") == 0
+        ask(store, talk)
+
+    def test_eight_doors_at_once_one_turn(self, store, talk):
+        gate, outcomes = threading.Barrier(8), []
+
+        def door(name):
+            gate.wait()
+            try:
+                outcomes.append(ask(store, talk, name)[0].text)
+            except Conflict:
+                outcomes.append(None)
+
+        for _ in range(5):
+            threads = [threading.Thread(target=door, args=(f"door {n}",)) for n in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert sum(outcome is not None for outcome in outcomes) == 1, outcomes
+            assert len(outcomes) == 8
+            outcomes.clear()
+            store.fail_interrupted("next round")
+        assert [m.number for m in store.messages("ann", talk.id)] == list(range(1, 11))
+
+    def test_many_threads_lose_nothing(self, store):
+        talks = [store.create_conversation("ann", title=str(n)) for n in range(8)]
+
+        def talk_on(talk):
+            for n in range(10):
+                turn(store, talk, f"{talk.title} asks {n}", f"{talk.title} hears {n}")
+
+        threads = [threading.Thread(target=talk_on, args=(talk,)) for talk in talks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for talk in talks:
+            said = [m.text for m in store.messages("ann", talk.id)]
+            assert said == [f"{talk.title} {verb} {n}" for n in range(10) for verb in ("asks", "hears")]
+
+
+class TestPages:
+    @pytest.mark.parametrize(("page", "numbers"), [
+        ({}, range(1, 11)), ({"limit": 3}, range(8, 11)), ({"before": 5}, range(1, 5)), ({"before": 5, "limit": 2}, (3, 4)),
+        ({"start": 9}, (9, 10)), ({"start": 3, "before": 6, "limit": 9}, (3, 4, 5)), ({"limit": 0}, ()), ({"start": 99}, ()),
+        ({"start": -10**30, "before": 10**30, "limit": 10**30}, range(1, 11)), ({"start": 10**30}, ()), ({"before": -1}, ()),
+    ])
+    def test_the_newest_of_the_range_in_order(self, store, talk, page, numbers):
+        for n in range(5):
+            turn(store, talk, str(n))
+        assert [m.number for m in store.messages("ann", talk.id, **page)] == list(numbers)
+
+
+class TestText:
+    @pytest.mark.parametrize("text", [
+        "", " \r\n\t ", "0" * 1_000_000, "😀👩‍👩‍👧 e\u0301 \u202eabc 你好 \ufeff\uffff", "<|eot_id|>",
+        "'; DROP TABLE messages; --", "\x01\x1b[31m\x7f",
+    ])
+    def test_valid_text_comes_back_as_it_was(self, store, text):
+        talk = store.create_conversation("ann", title=text, role=text)
+        turn(store, talk, text, text)
+        assert [m.text for m in store.messages("ann", talk.id)] == [text, text]
+        assert (store.conversation("ann", talk.id).title, store.conversation("ann", talk.id).role) == (text, text)
+
+    def test_what_is_no_text_is_replaced(self, store, talk):
+        turn(store, talk, "a\ud800b\udc00c\0d", "\udfff")
+        assert [m.text for m in store.messages("ann", talk.id)] == ["a\ufffdb\ufffdc\ufffdd", "\ufffd"]
+
+    def test_odd_keys_never_become_another_key(self, store):
+        owners = ["a", "a\0", "a\ud800", "a\ufffd", "A", "a ", "", "é", "e\u0301"]
+        made = {owner: store.create_conversation(owner).id for owner in owners}
+        for owner, id in made.items():
+            assert [c.id for c in store.conversations(owner)] == [id]
+        for id in ("\ud800", "\0", "", "x" * 100_000, "%", "_" * 22):
+            with pytest.raises(NotFound):
+                store.conversation("a", id)
+
+
+class TestSessions:
+    def test_a_session_lives_until_its_end(self, store, monkeypatch):
+        assert store.read_session("k") is None
+        store.write_session("k", b"\x00one\xff", 60)
+        store.write_session("k", b"two", 60)
+        assert store.read_session("k") == b"two"
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 61)
+        assert store.read_session("k") is None
+        store.write_session("other", b"three", 60)
+        monkeypatch.setattr(time, "time", lambda: now)
+        assert store.read_session("k") is None  # gone for good, also when the clock jumps back
+
+    def test_a_deleted_session_is_gone(self, store):
+        store.write_session("k", b"one", 60)
+        store.delete_session("k")
+        store.delete_session("k")
+        assert store.read_session("k") is None
+
+
+class TestOwners:
+    """Each call of the contract that names an owner, made by another owner."""
+
+    CASES = {  # noqa: RUF012 - a table
+        "conversation": lambda s, talk, answer: s.conversation("eve", talk.id),
+        "change_conversation": lambda s, talk, answer: s.change_conversation("eve", talk.id, title="Eve's"),
+        "delete_conversation": lambda s, talk, answer: s.delete_conversation("eve", talk.id),
+        "messages": lambda s, talk, answer: s.messages("eve", talk.id),
+        "begin_turn": lambda s, talk, answer: s.begin_turn("eve", talk.id, Message(role="user", text="Hi"), replace_from=1),
+        "save_answer": lambda s, talk, answer: s.save_answer("eve", talk.id, replace(answer, text="Eve's", status="complete")),
+        "save_counts": lambda s, talk, answer: s.save_counts("eve", talk.id, {answer.id: 666}, "eve"),
+        "clear": lambda s, talk, answer: s.clear("eve", talk.id),
+        "conversations": None,  # answers with nothing, see below
+        "create_conversation": None,  # makes the owner's own
+    }
+    NO_OWNER = frozenset({"fail_interrupted", "read_session", "write_session", "delete_session", "check", "close"})
+
+    def test_every_call_has_a_case(self):
+        calls = {name for name, call in inspect.getmembers(Store, inspect.isfunction) if not name.startswith("_")}
+        with_owner = {name for name in calls if list(inspect.signature(getattr(Store, name)).parameters)[1:2] == ["owner"]}
+        assert with_owner == set(self.CASES)
+        assert calls - with_owner == self.NO_OWNER
+
+    @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case])
+    @pytest.mark.parametrize("running", [False, True])
+    def test_another_owner_finds_and_changes_nothing(self, store, talk, name, running):
+        eves = store.create_conversation("eve")
+        answer = ask(store, talk)[1] if running else turn(store, talk)[1]
+        before = store.conversation("ann", talk.id), store.messages("ann", talk.id)
+        with pytest.raises(NotFound) as others:
+            self.CASES[name](store, talk, answer)
+        assert (store.conversation("ann", talk.id), store.messages("ann", talk.id)) == before
+        assert store.messages("eve", eves.id) == []
+        with pytest.raises(NotFound) as nobodys:
+            self.CASES[name](store, replace(talk, id="nowhere"), answer)
+        assert str(others.value) == str(nobodys.value)
+
+    def test_a_message_of_another_conversation_is_out_of_reach(self, store, talk):
+        _, answer = ask(store, talk)
+        eves = store.create_conversation("eve")
+        with pytest.raises(NotFound):
+            store.save_answer("eve", eves.id, replace(answer, text="Eve's", status="complete"))
+        store.save_counts("eve", eves.id, {answer.id: 666}, "eve")
+        assert store.messages("ann", talk.id)[-1] == answer
+
+    def test_the_list_is_the_owners(self, store, talk):
+        turn(store, talk)
+        assert store.conversations("eve") == store.conversations("eve", search="plant") == []
+
+
+def test_check_passes_where_it_can_write(store):
+    store.check()
+
+
+@pytest.mark.slow
+def test_ten_thousand_messages_are_paged_quickly(store, talk):
+    for n in range(5000):
+        turn(store, talk, f"question {n}", "reply " * 20)
+    started = time.monotonic()
+    pages = [store.messages("ann", talk.id, before=before, limit=50) for before in (10_001, 5000, 51)]
+    taken = (time.monotonic() - started) / len(pages)
+    assert [len(page) for page in pages] == [50, 50, 50]
+    assert pages[0][-1].number == 10_000
+    assert taken < 0.05, f"{taken * 1000:.1f} ms a page"
+    started = time.monotonic()
+    ask(store, talk)
+    assert time.monotonic() - started < 0.05
+    started = time.monotonic()
+    assert len(store.conversations("ann", search="no such words")) == 0
+    assert time.monotonic() - started < 0.5
+
