@@ -56,13 +56,18 @@ def load(folder: Path, device: str, precision: str, report: Report) -> Loaded:
     _read_ahead(folder, report)
     report(0.9, "Preparing the model.")
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, config=config, use_safetensors=True, dtype=dtype, attn_implementation=ATTENTION, **LOCAL
-        ).to(chosen).eval()
+        model, found = AutoModelForCausalLM.from_pretrained(
+            folder, config=config, use_safetensors=True, dtype=dtype, attn_implementation=ATTENTION, output_loading_info=True,
+            **LOCAL,
+        )
+        model = model.to(chosen).eval()
     except (torch.OutOfMemoryError, MemoryError):
         raise Unusable("The model does not fit the memory. Please use a smaller one, or device=cpu.") from None
     except Exception as error:
         raise _unusable(folder, error) from error
+    if found["missing_keys"]:  # transformers would fill them with random numbers
+        missing = min(found["missing_keys"])
+        raise Unusable("The model in {folder} lacks weights ({name}).", folder=str(folder), name=missing)
     return Loaded(
         model=model, prompts=prompts, context=_context(model.config), ends=_ends(model, tokenizer, prompts), device=chosen,
         precision=dtype, tokenizer=_fingerprint(folder, prompts),
