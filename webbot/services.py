@@ -57,7 +57,7 @@ class Services:
             access_code=access_code(settings), closing=threading.Event(), models=models,
             speech=_speech(settings) if settings.speech else None,
         )
-        services._fetch_speech()
+        services._fetch()
         return services
 
     # the language model
@@ -98,16 +98,21 @@ class Services:
     def coming_speech(self) -> Coming | None:
         return self.speech.coming if self.speech else None
 
-    def _fetch_speech(self) -> None:
-        """The starter stands in for a Whisper model that is not here yet but may be had."""
-        settings = self.settings
-        if self.speech is None or settings.offline or not self.speech.current.starter:
+    def _fetch(self) -> None:
+        """The starters stand in for models that were asked for, are not here yet, but may be had."""
+        if self.settings.offline:
             return
-        name = settings.speech_model
-        if not weights.known(name):
-            return
+        if self.models is not None and self.settings.model and self.engine.state().starter:
+            wanted = catalog.find(self.settings.model, self.settings)
+            if wanted.path is None:
+                self.load(wanted.name)
+        if self.speech is not None and self.speech.current.starter and weights.known(self.settings.speech_model):
+            self._fetch_speech(self.speech)
+
+    def _fetch_speech(self, speech: Exchange[Transcriber]) -> None:
+        settings, name = self.settings, self.settings.speech_model
         command = [sys.executable, "-m", "webbot.speech.download", name, str(weights.folder(settings.models))]
-        self.speech.bring(name, lambda: _transcriber(settings, weights.find(name, settings.models)), command)
+        speech.bring(name, lambda: _transcriber(settings, weights.find(name, settings.models)), command)
 
     def close(self) -> None:
         """Ends running answers, then the models, then the store."""

@@ -1,5 +1,6 @@
 """Every door of the page as its visitors use it, without script and with it, and what they may not do."""
 
+import io
 import json
 import re
 import threading
@@ -144,8 +145,10 @@ def test_stop_again_edit(ann):
 
 def test_role_options_title_clear_delete(ann):
     key = conversation_of(ann)
-    assert ann.post(f"/c/{key}/role", data={"bot_role": "You are Socrates."}, headers=JSON).json["conversation"]["role"] == "You are Socrates."
-    changed = ann.post(f"/c/{key}/options", data={"speaks": "on", "markup": "textile", "title": "Mine", "pinned": "on"}, headers=JSON)
+    changed = ann.post(f"/c/{key}/role", data={"bot_role": "You are Socrates."}, headers=JSON)
+    assert changed.json["conversation"]["role"] == "You are Socrates."
+    options = {"speaks": "on", "markup": "textile", "title": "Mine", "pinned": "on"}
+    changed = ann.post(f"/c/{key}/options", data=options, headers=JSON)
     about = changed.json["conversation"]
     assert (about["speaks"], about["markup"], about["title"], about["pinned"]) == (True, "textile", "Mine", True)
     assert "Mine" in ann.get("/list?q=mIn").text
@@ -203,7 +206,8 @@ def test_without_the_access_code_there_is_only_the_question_for_it(make_app):
     assert client.get("/enter?code=Correct-Horse-Battery").status_code in (302, 303)
     assert client.get_cookie("__Host-session").value != (before.value if before else "")
     assert client.get("/").status_code == 200
-    assert app.test_client().get("/readyz", base_url=ORIGIN, headers={"Authorization": "Bearer correct-horse-battery"}).status_code == 200
+    bearer = {"Authorization": "Bearer correct-horse-battery"}
+    assert app.test_client().get("/readyz", base_url=ORIGIN, headers=bearer).status_code == 200
 
 
 def test_guessing_the_code_is_slowed_down(make_app):
@@ -311,7 +315,8 @@ def test_strange_texts_are_kept_as_they_are(ann, services, text):
 def test_a_large_upload_is_refused_before_it_is_read(make_app):
     app = make_app(max_upload=1)
     client = app.test_client()
-    answer = client.post("/transcribe", base_url=ORIGIN, data={"file": (__import__("io").BytesIO(b"x" * 2_000_000), "a.webm")}, headers=JSON)
+    recording = (io.BytesIO(b"x" * 2_000_000), "a.webm")
+    answer = client.post("/transcribe", base_url=ORIGIN, data={"file": recording}, headers=JSON)
     assert answer.status_code == 413
 
 
