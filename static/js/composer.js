@@ -1,0 +1,177 @@
+// The box of the question. What was typed is kept until the server has stored it: a failed send loses nothing.
+import { tell } from "./announce.js";
+import { Refusal, post } from "./server.js";
+import { clearTrouble, showTrouble } from "./trouble.js";
+import { word } from "./words.js";
+
+/** @typedef {{language: string, seconds: number, took: number}} Spoken */
+
+export class Composer {
+  /**
+   * @param {HTMLFormElement} form
+   * @param {(text: string, spoken: Spoken | null) => Promise<void>} ask stores the question; throws Refusal
+   */
+  constructor(form, ask) {
+    this.element = form;
+    this.ask = ask;
+    this.box = /** @type {HTMLTextAreaElement} */ (form.elements.namedItem("question"));
+    this.strip = /** @type {HTMLElement | null} */ (form.querySelector(".listening"));
+    this.file = /** @type {HTMLInputElement} */ (form.elements.namedItem("file"));
+    this.place = "new"; // where the draft belongs: the conversation's id
+    /** @type {Spoken | null} what is known of a recording whose words stand in the box */
+    this.spoken = null;
+    this.sending = false;
+    this.box.addEventListener("input", () => this.edited());
+    this.box.addEventListener("keydown", (event) => {
+      // 229: the Enter that ends a composition in Safari
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      event.preventDefault();
+      this.send();
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+    this.file.addEventListener("change", () => this.hear());
+  }
+
+  // the draft
+
+  /** @param {string} conversation */
+  belongsTo(conversation) {
+    this.place = conversation || "new";
+    const draft = sessionStorage.getItem(this.key);
+    if (draft && !this.getText()) this.setText(draft);
+    this.size();
+  }
+
+  get key() {
+    return `draft ${this.place}`;
+  }
+
+  edited() {
+    if (!this.getText().trim()) this.spoken = null;
+    this.keep(this.getText());
+    this.size();
+  }
+
+  /** @param {string} text */
+  keep(text) {
+    try {
+      if (text) sessionStorage.setItem(this.key, text);
+      else sessionStorage.removeItem(this.key);
+    } catch {
+      // The browser keeps nothing: the text still stands in the box.
+    }
+  }
+
+  /** Grows with its text where the style sheet cannot do it. */
+  size() {
+    if (CSS.supports("field-sizing", "content")) return;
+    this.box.style.height = "auto";
+    this.box.style.height = `${this.box.scrollHeight}px`;
+  }
+
+  getText() {
+    return this.box.value;
+  }
+
+  /** @param {string} text */
+  setText(text) {
+    this.box.value = text;
+    this.edited();
+  }
+
+  focus() {
+    this.box.focus();
+  }
+
+  // sending
+
+  /** @param {{spoken?: Spoken | null}} [given] */
+  async send({ spoken = this.spoken } = {}) {
+    const text = this.getText().trim();
+    if (this.sending) return;
+    if (!text) return this.focus();
+    this.sending = true;
+    clearTrouble();
+    const key = this.key;
+    this.setText("");
+    this.keep(text);
+    try {
+      await this.ask(text, spoken);
+      sessionStorage.removeItem(key);
+      if (this.getText()) this.keep(this.getText());
+    } catch (refusal) {
+      this.takeBack(text, spoken, refusal);
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  /** @param {string} text @param {Spoken | null} spoken @param {unknown} refusal */
+  takeBack(text, spoken, refusal) {
+    this.setText([text, this.getText().trim()].filter(Boolean).join("\n"));
+    this.spoken = spoken;
+    if (refusal instanceof Refusal) showTrouble(refusal.sentence, word(refusal.status ? "kept" : "unreachable-remedy"));
+    else throw refusal;
+  }
+
+  // a recording from a file: its words come into the box, to be read before they are sent
+
+  async hear() {
+    const file = this.file.files?.[0];
+    this.file.value = "";
+    if (!file) return;
+    const megabytes = Number(this.file.dataset.megabytes);
+    if (file.size > megabytes * 1024 * 1024) {
+      return showTrouble(word("too-large", { megabytes }), word("too-large-remedy"));
+    }
+    clearTrouble();
+    tell(word("hearing"));
+    const placeholder = this.box.placeholder;
+    this.box.placeholder = word("hearing");
+    const form = new FormData();
+    form.append("file", file);
+    try {
+      const { text, language, seconds, took, sentence } = await post("/transcribe", form);
+      if (!text) return showTrouble(sentence || word("nothing-heard"));
+      this.setText([this.getText().trim(), text].filter(Boolean).join(" "));
+      this.spoken = { language, seconds, took };
+      this.focus();
+    } catch (refusal) {
+      if (refusal instanceof Refusal) showTrouble(refusal.sentence);
+      else throw refusal;
+    } finally {
+      this.box.placeholder = placeholder;
+      tell("");
+    }
+  }
+
+  // what the microphone and the page do with it
+
+  /** @param {string} sentence @param {string} [remedy] */
+  showTrouble(sentence, remedy) {
+    showTrouble(sentence, remedy);
+  }
+
+  clearTrouble() {
+    clearTrouble();
+  }
+
+  /** Shows the listening strip in the place of the box, and returns the element that shows the level. @param {boolean} on */
+  setListening(on) {
+    this.element.classList.toggle("is-listening", on);
+    if (this.strip) this.strip.hidden = !on;
+    return /** @type {HTMLElement | null} */ (this.strip?.querySelector(".wave") ?? null);
+  }
+
+  get listening() {
+    return this.element.classList.contains("is-listening");
+  }
+
+  /** Stop stands in the place of Send while an answer grows. @param {boolean} on */
+  setRunning(on) {
+    this.element.classList.toggle("running", on);
+  }
+}

@@ -1,0 +1,214 @@
+// The page of a conversation, better with script: answers stream in, Stop is at hand, nothing reloads. This module only
+// brings the others together.
+import { tell } from "./announce.js";
+import { Turns } from "./answer.js";
+import { Composer } from "./composer.js";
+import { Stream } from "./events.js";
+import { listenToKeys } from "./keys.js";
+import { List } from "./list.js";
+import { listenToMarks } from "./marks.js";
+import { showMemory } from "./memory.js";
+import { Speaks, listenToQuietForms } from "./options.js";
+import { Follow } from "./scroll.js";
+import { Refusal, page as fetchPage, post } from "./server.js";
+import { showTrouble } from "./trouble.js";
+import { Voices } from "./voices.js";
+import { word } from "./words.js";
+
+/** @param {string} id */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+/** @param {string} id */
+const form = (id) => /** @type {HTMLFormElement} */ (document.getElementById(id));
+
+const main = element("main");
+let conversation = main.dataset.conversation ?? "";
+const turns = new Turns(element("turns"));
+const follow = new Follow(element("talk"), /** @type {HTMLElement} */ (element("turns").parentElement), element("newer"));
+const list = new List(element("list"), /** @type {HTMLInputElement} */ (element("search")));
+const composer = new Composer(form("composer"), ask);
+const voices = new Voices(composer);
+const speaks = new Speaks(form("speaks"), main.dataset.speaks === "on", (on) => (on ? voices.unlock() : voices.silence()));
+const stream = new Stream({
+  handle: (name, data) => handlers[name](data),
+  behind: () => turns.growing !== null,
+  resync,
+  away: (on) => (element("away").hidden = !on),
+});
+
+/** @type {Record<string, (data: any) => void>} what the stream tells */
+const handlers = {
+  models: ({ html }) => showModels(html),
+  turn: ({ html, replaces_from }) => {
+    turns.insert(html, replaces_from);
+    showRunning();
+  },
+  started: (event) => {
+    showMemory(turns.place, event);
+    tell(word("thinking"));
+  },
+  blocks: (event) => turns.grow(event),
+  sentence: (event) => voices.sentence(event, speaks.on),
+  finished: (event) => ended(event, "done"),
+  cancelled: (event) => ended(event, "stopped"),
+  failed: (event) => ended(event, ""),
+  changed: ({ title, list_html, cleared }) => {
+    if (cleared) return location.reload();
+    element("title").firstElementChild?.replaceChildren(title);
+    list.show(list_html);
+    showRunning();
+  },
+  gone: () => {
+    stream.close();
+    showTrouble(word("gone"));
+  },
+};
+
+/** @param {any} event @param {string} note */
+function ended(event, note) {
+  turns.end(event.answer, event.html);
+  showMemory(turns.place, event);
+  showRunning();
+  tell(event.sentence ?? word(note));
+}
+
+// turns
+
+/** Stores a question. @param {string} text @param {object | null} spoken */
+async function ask(text, spoken) {
+  begin();
+  turns.pend(text);
+  const role = new FormData(composer.element).get("bot_role");
+  try {
+    const fields = { question: text, ...(spoken && { spoken: JSON.stringify(spoken) }) };
+    if (conversation) return arrived(await post(`/c/${conversation}/turns`, fields), null);
+    const reply = await post("/turns", { ...fields, ...(role && { bot_role: String(role) }) });
+    arrived(reply, null);
+    history.pushState(null, "", reply.url);
+    belongTo(reply.conversation);
+    listen();
+  } finally {
+    turns.unpend();
+  }
+}
+
+/** Before anything is asked: silence, the end in sight, and speech unlocked while the person's key or click is handled. */
+function begin() {
+  voices.silence();
+  if (speaks.on) voices.unlock();
+  follow.toEnd(false);
+}
+
+/** @param {any} reply @param {number | null} replacesFrom */
+function arrived(reply, replacesFrom) {
+  voices.begun.add(reply.answer);
+  turns.insert(reply.html, replacesFrom);
+  showRunning();
+}
+
+/** @param {string} path @param {Record<string, string>} [fields] */
+async function answerLast(path, fields) {
+  begin();
+  const from = Number(turns.last?.dataset.number ?? 0);
+  arrived(await post(`/c/${conversation}/${path}`, fields), from);
+}
+
+async function stop() {
+  voices.silence();
+  try {
+    await post(`/c/${conversation}/stop`);
+  } catch (refusal) {
+    if (refusal instanceof Refusal) showTrouble(refusal.sentence, refusal.remedy);
+    else throw refusal;
+  }
+}
+
+// the page around the turns
+
+function showRunning() {
+  const running = turns.growing !== null;
+  const hadFocus = document.activeElement === element("halt");
+  composer.setRunning(running);
+  if (hadFocus && !running) composer.focus();
+  list.live(running);
+  const title = element("title").textContent?.trim() || word("new");
+  document.title = `${running ? "● " : ""}${title} · webbot`;
+}
+
+/** @param {string} html both parts of the line about the models */
+function showModels(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const id of ["models-chip", "models-line"]) {
+    const part = template.content.getElementById(id);
+    if (part && part.outerHTML !== element(id).outerHTML) element(id).replaceWith(part);
+  }
+}
+
+/** The page moves into a conversation: where its forms go, its draft, its mark in the list. @param {string} id */
+function belongTo(id) {
+  conversation = id;
+  for (const name of ["stop", "again", "edit"]) form(name).setAttribute("action", `/c/${id}/${name}`);
+  composer.element.setAttribute("action", `/c/${id}/turns`);
+  form("speaks").setAttribute("action", `/c/${id}/options`);
+  composer.belongsTo(id);
+  speaks.belongsTo(id);
+  list.mark(id);
+}
+
+function listen() {
+  stream.open(conversation ? `/c/${conversation}/events` : "/events");
+}
+
+/** What may have been missed: the page as the server has it now. */
+async function resync() {
+  let html;
+  try {
+    html = await fetchPage(location.href);
+  } catch (refusal) {
+    // Entered no longer, or the conversation is gone: the server's own page says it.
+    if (refusal instanceof Refusal && [401, 403, 404].includes(refusal.status)) location.reload();
+    return;
+  }
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  for (const id of ["turns", "memory-place", "title", "list", "options", "models-line"]) {
+    const now = element(id);
+    const then = fresh.getElementById(id);
+    if (!now || !then || now.matches(":popover-open, :has(details.edit[open])")) continue;
+    now.replaceChildren(...then.childNodes);
+  }
+  turns.dress(turns.place);
+  list.mark(conversation);
+  showRunning();
+}
+
+listenToMarks(turns.place, {
+  read: (text, button) => voices.read(text, button),
+  again: () => answerLast("again"),
+  edit: (message, question) => answerLast("edit", { message, question }),
+});
+listenToQuietForms();
+listenToKeys({
+  focus: () => composer.focus(),
+  escape() {
+    if (composer.listening) /** @type {HTMLElement | null} */ (composer.element.querySelector('[data-voice="cancel"]'))?.click();
+    else if (turns.growing) stop();
+    else return false;
+    return true;
+  },
+});
+form("stop").addEventListener("submit", (event) => {
+  event.preventDefault();
+  stop();
+});
+document.getElementById("try")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  composer.setText(/** @type {HTMLButtonElement} */ (/** @type {SubmitEvent} */ (event).submitter).value);
+  composer.send();
+});
+addEventListener("popstate", () => location.reload());
+
+if (conversation) belongTo(conversation);
+else composer.belongsTo("");
+follow.toEnd(false);
+if (matchMedia("(pointer: fine)").matches && !location.hash) composer.focus();
+listen();

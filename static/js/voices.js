@@ -1,0 +1,77 @@
+// The page's side of voice: the microphone at the composer, and finished sentences spoken aloud. When the voice modules do
+// not load, writing and reading go on without them.
+import { announce } from "./announce.js";
+import { allWords } from "./words.js";
+
+export class Voices {
+  /** @param {import("./composer.js").Composer} composer */
+  constructor(composer) {
+    /** @type {any} */ this.speaker = null;
+    /** @type {any} */ this.microphone = null;
+    /** @type {HTMLElement | null} the button of the answer that is being read */
+    this.reading = null;
+    /** @type {Set<string>} answers that were begun in this tab */
+    this.begun = new Set();
+    /** @type {Set<string>} */
+    this.heard = new Set();
+    this.load(composer);
+  }
+
+  /** @param {import("./composer.js").Composer} composer */
+  async load(composer) {
+    const button = composer.element.querySelector('[data-voice="talk"]');
+    try {
+      const [{ Speaker }, { Microphone }] = await Promise.all([import("./voice/speaker.js"), import("./voice/microphone.js")]);
+      this.speaker = new Speaker({ words: allWords });
+      this.speaker.onstate?.(() => this.showReading());
+      if (button) this.microphone = new Microphone({ button, composer, words: allWords });
+    } catch (error) {
+      console.warn("voice is not available", error);
+      button?.setAttribute("hidden", "");
+    }
+  }
+
+  /** Must be called while a click or a key is handled: some browsers speak only then. */
+  unlock() {
+    this.speaker?.unlock();
+  }
+
+  silence() {
+    this.speaker?.silence();
+    this.showReading();
+  }
+
+  /**
+   * A finished sentence: spoken when the conversation speaks and the person is here, else left to the screen reader.
+   * @param {{answer: string, number: number, text: string, language: string}} sentence
+   * @param {boolean} speaks
+   */
+  sentence({ answer, number, text, language }, speaks) {
+    const key = `${answer} ${number}`;
+    if (this.heard.has(key)) return;
+    this.heard.add(key);
+    const here = this.begun.has(answer) || document.visibilityState === "visible";
+    if (speaks && this.speaker) {
+      if (here) this.speaker.say(text, language);
+    } else {
+      announce(text);
+    }
+  }
+
+  /** Reads an answer aloud, or falls silent when it is being read. @param {string} text @param {HTMLElement} button */
+  read(text, button) {
+    const stop = this.reading === button;
+    this.silence();
+    if (stop || !text || !this.speaker) return;
+    this.unlock();
+    this.reading = button;
+    this.speaker.say(text, "");
+    button.setAttribute("aria-pressed", "true");
+  }
+
+  showReading() {
+    if (!this.reading || this.speaker?.speaking) return;
+    this.reading.setAttribute("aria-pressed", "false");
+    this.reading = null;
+  }
+}
