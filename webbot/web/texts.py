@@ -1,0 +1,89 @@
+"""What an operator may say differently: welcome, help and roles, in Textile (docs/texts.md). Read anew for every page.
+
+A file is looked for in the operator's folder, then in the box; for a page in Chinese in their `zh` folders first.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask_babel import get_locale, gettext
+from markupsafe import Markup
+
+from webbot.settings import ROOT
+from webbot.web.render import text_html
+
+BOX = ROOT / "webbot" / "texts"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleText:
+    """A role that a visitor may choose; `prompt` is sent to the model as it is."""
+
+    key: str
+    title: str
+    description: Markup
+    prompt: str
+
+
+class Texts:
+    """The operator's texts; `folder` may be empty."""
+
+    def __init__(self, folder: str = "") -> None:
+        self.folders = [Path(folder).expanduser()] if folder else []
+        self.folders.append(BOX)
+
+    def welcome(self) -> Markup:
+        """What stands above the questions to try."""
+        return text_html("\n".join(line for line in self._read("welcome.textile").splitlines() if not line.startswith("* ")))
+
+    def tries(self) -> list[str]:
+        """The questions to try: the list items of the welcome text."""
+        lines = self._read("welcome.textile").splitlines()
+        return [line[2:].strip() for line in lines if line.startswith("* ") and line[2:].strip()]
+
+    def help(self) -> Markup:
+        return text_html(self._read("help.textile"))
+
+    def roles(self) -> list[RoleText]:
+        """The roles in the order of their file names; a file without a prompt is none."""
+        found: dict[str, Path] = {}
+        for place in reversed(self._places()):
+            for path in sorted((place / "roles").glob("*.textile")):
+                found[path.name] = path
+        parsed = (_role(name, _text(path)) for name, path in sorted(found.items()))
+        return [role for role in parsed if role is not None]
+
+    def role_title(self, prompt: str) -> str:
+        """The name of the role with that prompt, in the visitor's language where it has one."""
+        if not prompt:
+            return gettext("none")
+        return next((role.title for role in self.roles() if role.prompt == prompt), gettext("own"))
+
+    def _places(self) -> list[Path]:
+        """Where to look, the first wins."""
+        language = str(get_locale() or "en").split("_")[0]
+        return [place for folder in self.folders for place in ([folder / language] if language != "en" else []) + [folder]]
+
+    def _read(self, name: str) -> str:
+        return next((_text(place / name) for place in self._places() if (place / name).is_file()), "")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        log.warning("the text %s cannot be read: %s", path, error)
+        return ""
+
+
+def _role(name: str, source: str) -> RoleText | None:
+    head, found, prompt = source.partition("\nbq. ")
+    title, _, description = head.strip().partition("\n")
+    if not found or not prompt.strip():
+        return None
+    key = name.removesuffix(".textile").split("-", 1)[-1]
+    return RoleText(key, title.removeprefix("h2.").strip() or key, text_html(description.strip()), prompt.strip())
