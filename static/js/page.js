@@ -4,6 +4,7 @@ import { tell } from "./announce.js";
 import { Turns } from "./answer.js";
 import { Composer } from "./composer.js";
 import { Stream } from "./events.js";
+import { refresh, showModels } from "./fresh.js";
 import { listenToKeys } from "./keys.js";
 import { List } from "./list.js";
 import { listenToMarks } from "./marks.js";
@@ -22,6 +23,7 @@ const form = (id) => /** @type {HTMLFormElement} */ (document.getElementById(id)
 
 const main = element("main");
 let conversation = main.dataset.conversation ?? "";
+const older = new URLSearchParams(location.search).has("before"); // a page of earlier turns
 const turns = new Turns(element("turns"));
 const follow = new Follow(element("talk"), /** @type {HTMLElement} */ (element("turns").parentElement), element("newer"));
 const list = new List(element("list"), /** @type {HTMLInputElement} */ (element("search")));
@@ -80,7 +82,11 @@ async function ask(text, spoken) {
   const role = new FormData(composer.element).get("bot_role");
   try {
     const fields = { question: text, ...(spoken && { spoken: JSON.stringify(spoken) }) };
-    if (conversation) return arrived(await post(`/c/${conversation}/turns`, fields), null);
+    if (conversation) {
+      const reply = await post(`/c/${conversation}/turns`, fields);
+      if (older) location.assign(reply.url);
+      return arrived(reply, null);
+    }
     const reply = await post("/turns", { ...fields, ...(role && { bot_role: String(role) }) });
     arrived(reply, null);
     history.pushState(null, "", reply.url);
@@ -134,16 +140,6 @@ function showRunning() {
   document.title = `${running ? "● " : ""}${title} · webbot`;
 }
 
-/** @param {string} html both parts of the line about the models */
-function showModels(html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  for (const id of ["models-chip", "models-line"]) {
-    const part = template.content.getElementById(id);
-    if (part && part.outerHTML !== element(id).outerHTML) element(id).replaceWith(part);
-  }
-}
-
 /** The page moves into a conversation: where its forms go, its draft, its mark in the list. @param {string} id */
 function belongTo(id) {
   conversation = id;
@@ -169,13 +165,7 @@ async function resync() {
     if (refusal instanceof Refusal && [401, 403, 404].includes(refusal.status)) location.reload();
     return;
   }
-  const fresh = new DOMParser().parseFromString(html, "text/html");
-  for (const id of ["turns", "memory-place", "title", "list", "options", "models-line"]) {
-    const now = element(id);
-    const then = fresh.getElementById(id);
-    if (!now || !then || now.matches(":popover-open, :has(details.edit[open])")) continue;
-    now.replaceChildren(...then.childNodes);
-  }
+  refresh(html);
   turns.dress(turns.place);
   list.mark(conversation);
   showRunning();
@@ -204,6 +194,9 @@ document.getElementById("try")?.addEventListener("submit", (event) => {
   event.preventDefault();
   composer.setText(/** @type {HTMLButtonElement} */ (/** @type {SubmitEvent} */ (event).submitter).value);
   composer.send();
+});
+document.addEventListener("change", ({ target }) => {
+  if (target instanceof HTMLInputElement && target.dataset.title) element("role-name").textContent = target.dataset.title;
 });
 addEventListener("popstate", () => location.reload());
 

@@ -1,0 +1,26 @@
+// Parts of the page put in anew: the line about the models, and whatever may have been missed while the server was away.
+
+const PARTS = ["turns", "memory-place", "title", "role-name", "list", "options", "models-line"];
+
+/** @param {string} html both parts of the line about the models */
+export function showModels(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const id of ["models-chip", "models-line"]) {
+    const [now, then] = [document.getElementById(id), template.content.getElementById(id)];
+    if (now && then && now.outerHTML !== then.outerHTML) now.replaceWith(then);
+  }
+}
+
+/**
+ * The page as the server has it now. What a person is busy with (an open panel, a question being edited) stays.
+ * @param {string} html
+ */
+export function refresh(html) {
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  for (const id of PARTS) {
+    const [now, then] = [document.getElementById(id), fresh.getElementById(id)];
+    if (!now || !then || now.matches(":popover-open, :has(details.edit[open])")) continue;
+    now.replaceChildren(...then.childNodes);
+  }
+}
