@@ -35,6 +35,7 @@ def create_app(services: Services) -> Flask:
         MAX_FORM_MEMORY_SIZE=3 * settings.question_bytes + FORM_OVERHEAD,
         MAX_FORM_PARTS=32,
         BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "webbot" / "translations"),
+        PREFERRED_URL_SCHEME="https",
         PROPAGATE_EXCEPTIONS=False,
         TEMPLATES_AUTO_RELOAD=False,
     )

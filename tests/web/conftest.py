@@ -6,8 +6,6 @@ from webbot.factory import create_app
 from webbot.services import Services
 from webbot.settings import load
 
-BASE = "https://localhost:8443"
-
 
 @pytest.fixture
 def make_app(tmp_path):
@@ -41,14 +39,7 @@ def services(app):
 def visitor(app):
     """Makes browsers without script: each has its own cookies."""
 
-    def visit():
-        client = app.test_client()
-        client.environ_base["REMOTE_ADDR"] = "127.0.0.1"
-        client.environ_base["wsgi.url_scheme"] = "https"
-        client.environ_base["HTTP_HOST"] = "localhost:8443"
-        return client
-
-    return visit
+    return app.test_client
 
 
 @pytest.fixture
