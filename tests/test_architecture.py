@@ -13,14 +13,15 @@ ROOT = Path(__file__).parents[1]
 TIERS = [
     ["__main__"],
     ["cli"],
-    ["doctor", "server"],
+    ["doctor", "manual", "server", "terminal"],
+    ["webprocess"],
     ["factory"],
     ["web"],
     ["services"],
     ["chat"],
     ["engines", "speech", "store"],
     ["memory", "auth", "certs", "modelhost", "exchange", "reply"],
-    ["channel", "addresses", "authority"],
+    ["channel", "addresses", "authority", "connection"],
     ["settings", "errors", "messages", "metrics", "logs"],
 ]
 WITHIN_A_TIER = {("doctor", "server"), ("settings", "errors")}
@@ -32,8 +33,8 @@ ONLY_THERE = {
     "transformers": {"engines.worker", "engines.llama"},
     "whisper": {"speech.worker"},
     "sqlalchemy": {"store.sql", "store.sql_schema", "store.sql_database"},
-    "gunicorn": {"server"},
-    "gevent": {"server"},
+    "gunicorn": {"server", "webprocess"},
+    "gevent": {"webprocess", "connection"},
 }
 
 

@@ -1,0 +1,36 @@
+"""For all tests: nothing is left out in silence. With WEBBOT_TEST_ALL=1 a skipped test fails the session."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+ALL = os.environ.get("WEBBOT_TEST_ALL", "").lower() in ("1", "true", "yes", "on")
+left_out: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note(report)
+
+
+def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        left_out.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if ALL and left_out and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if ALL and left_out:
+        terminalreporter.section("left out, though WEBBOT_TEST_ALL asks for all", red=True)
+        for line in left_out:
+            terminalreporter.write_line(line)

@@ -1,0 +1,61 @@
+"""The access code: made once, kept for its owner, compared without care for its spelling."""
+
+import stat
+
+import pytest
+
+from webbot import auth, settings
+from webbot.errors import SettingsError
+
+
+def test_a_server_for_this_machine_only_asks_for_none(tmp_path):
+    assert auth.access_code(settings.load({}, data=tmp_path)) == ""
+    assert not (tmp_path / "access_code").exists()
+
+
+def test_the_code_is_made_once_and_kept_for_its_owner(tmp_path):
+    chosen = settings.load({}, data=tmp_path / "data", lan=True)
+    code = auth.access_code(chosen)
+    assert len(code.replace("-", "")) == 12 and set(code.replace("-", "")) <= set(auth.LETTERS)
+    assert auth.access_code(chosen) == code
+    path = tmp_path / "data" / "access_code"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and path.read_text().strip() == code
+    assert [file.name for file in path.parent.iterdir()] == ["access_code"]
+    assert auth.access_code(settings.load({}, data=tmp_path / "other", lan=True)) != code
+
+
+def test_the_code_of_the_settings_wins(tmp_path):
+    assert auth.access_code(settings.load({}, data=tmp_path, access_code="correct horse")) == "correct horse"
+    assert not (tmp_path / "access_code").exists()
+
+
+@pytest.mark.parametrize("code", ["1234", "-------- -", "a"])
+def test_a_short_code_is_refused(tmp_path, code):
+    with pytest.raises(SettingsError, match="too short"):
+        auth.access_code(settings.load({}, data=tmp_path, access_code=code))
+
+
+def test_an_emptied_file_is_refused(tmp_path):
+    (tmp_path / "access_code").touch()
+    with pytest.raises(SettingsError):
+        auth.access_code(settings.load({}, data=tmp_path, lan=True))
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ("abcd-efgh-2345", True), ("ABCD EFGH 2345", True), ("abcdefgh2345", True),
+        ("abcd-efgh-2346", False), ("", False), ("\ud800", False),
+    ],
+)
+def test_codes_are_compared_as_people_write_them(given, same):
+    assert auth.same_code(given, "abcd-efgh-2345") is same
+
+
+def test_no_code_equals_nothing():
+    assert not auth.same_code("", "")
+
+
+def test_the_link_carries_the_code():
+    assert auth.entry_link("https://h:1", "a b&c-defgh") == "https://h:1/enter?code=a%20b%26c-defgh"
+    assert auth.entry_link("https://h:1", "") == "https://h:1/"
