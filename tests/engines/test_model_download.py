@@ -1,5 +1,6 @@
 """Downloads, by the real command and the real hub library, from a small hub on loopback that serves the starter."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -122,6 +123,19 @@ def test_an_interrupted_download_goes_on_where_it_was(model, start_hub, tmp_path
     assert ranges
     assert all(asked and int(asked.removeprefix("bytes=").rstrip("-")) >= 10_000_000 for asked in ranges)
     assert (folder / "model.safetensors").read_bytes() == (STARTER / "model.safetensors").read_bytes()
+
+
+def test_a_damaged_part_is_noticed(model, start_hub, tmp_path):
+    hub, folder = start_hub({OFFICIAL: model}), tmp_path / "model"
+    part = tmp_path / "model.part"
+    part.mkdir()
+    digest = hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
+    (part / f"model.safetensors.{digest[:16]}.unfinished").write_bytes(bytes(1000))
+    status, lines = download("llama-3.2-1b", folder, hub.address)
+    assert status == 1
+    assert "damaged" in lines[-1]["sentence"]
+    assert download("llama-3.2-1b", folder, hub.address)[0] == 0
+    assert names(folder) == {file.name for file in STARTER.iterdir()}
 
 
 @pytest.mark.parametrize(("name", "word"), [

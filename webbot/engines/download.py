@@ -9,6 +9,7 @@ Only data is fetched: weights as safetensors, JSON, the tokenizer, the chat temp
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import logging
 import shutil
@@ -24,6 +25,7 @@ from webbot.errors import BadInput, DiskFull, NotAllowed, NotFound, Problem, Una
 
 WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "tokenizer*", "LICENSE*")
 UNWANTED = ("*/*", "consolidated*", "*.py", "*.bin", "*.pth", "*.pkl")
+UNFINISHED = ".unfinished"
 STEP_SECONDS = 0.3
 SENTENCE = "Downloading the model."
 log = logging.getLogger(__name__)
@@ -64,9 +66,10 @@ def download(name: str, folder: Path) -> None:
 
 
 def _fetch(repository: str, folder: Path) -> None:
-    from huggingface_hub import HfApi, constants, hf_hub_download
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import disable_progress_bars
 
-    constants.HF_HUB_DISABLE_PROGRESS_BARS = True
+    disable_progress_bars()
     _tell(0, 0, "Asking the model hub.")
     with _explained(repository):
         about = HfApi().model_info(repository, files_metadata=True, timeout=20)
@@ -81,13 +84,46 @@ def _fetch(repository: str, folder: Path) -> None:
     with _progress(part, total):
         for name in sorted(files, key=files.__getitem__):
             with _explained(repository):
-                hf_hub_download(repository, name, revision=about.sha, local_dir=part)
-    shutil.rmtree(part / ".cache", ignore_errors=True)
+                _fetch_file(repository, name, about.sha or "main", part / name)
+    for unfinished in part.glob(f"*{UNFINISHED}"):  # of a version that the hub has replaced meanwhile
+        unfinished.unlink()
     if not catalog.is_whole(part):
         raise Unusable("{name} is not a whole model: files are missing on the hub.", name=repository)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
     _tell(total, total, SENTENCE)
+
+
+def _fetch_file(repository: str, name: str, revision: str, target: Path) -> None:
+    """One file, from where an earlier try ended. (The library's own download begins a file anew in each process.)"""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    url = hf_hub_url(repository, name, revision=revision)
+    about = get_hf_file_metadata(url)
+    if target.exists():
+        if _is_intact(target, about.size, about.etag):
+            return
+        target.unlink()
+    unfinished = target.with_name(f"{name}.{(about.etag or revision)[:16]}{UNFINISHED}")
+    with unfinished.open("ab") as opened:
+        headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+        http_get(url, opened, resume_size=opened.tell(), headers=headers, expected_size=about.size)
+    if not _is_intact(unfinished, about.size, about.etag):
+        unfinished.unlink()
+        raise Unavailable("{file} arrived damaged. Please load the model again.", file=name)
+    unfinished.rename(target)
+
+
+def _is_intact(file: Path, size: int | None, etag: str | None) -> bool:
+    """Whether the file is what the hub says; it names the SHA-256 of large files."""
+    if size is not None and file.stat().st_size != size:
+        return False
+    if etag is None or len(etag) != 64:
+        return True
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest() == etag
 
 
 def _is_wanted(name: str) -> bool:
@@ -132,6 +168,8 @@ def _explained(repository: str) -> Iterator[None]:
 
     try:
         yield
+    except Problem:
+        raise
     except errors.GatedRepoError:
         raise NotAllowed(
             "{name} is given out only after its licence was accepted on the hub. Accept it there, then set HF_TOKEN.",
