@@ -215,3 +215,11 @@ def visit(port, authority, process, seconds=30):
 def test_the_version_is_one():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert "version" in project["dynamic"] and re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+
+
+def test_the_wsgi_entry_point_opens_nothing_when_it_is_imported():
+    ran = subprocess.run(
+        [sys.executable, "-c", "import sys, app; print(callable(app.app), 'flask' in sys.modules)"],
+        cwd=ROOT, capture_output=True, text=True, timeout=30, check=True,
+    )
+    assert ran.stdout.split() == ["True", "False"]
