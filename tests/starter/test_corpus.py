@@ -36,7 +36,7 @@ def test_chats_are_well_formed(starter):
         roles = [message["role"] for message in chat if message["role"] != "system"]
         assert (roles[0], roles[-1]) == ("user", "assistant")
         assert all(before != after for before, after in pairwise(roles))  # a tool speaks between two assistant messages
-        assert set(roles) <= {"user", "assistant", "tool"}
+        assert set(roles) <= {"user", "assistant", "tool", "ipython"}
         assert all(message["content"] for message in chat if message["role"] == "assistant")
 
 

@@ -1,12 +1,5 @@
-"""The stores that the contract is tested over; a new store is one more entry."""
-
-from __future__ import annotations
-
 import pytest
-
-from webbot.store.sql import SqlStore
-
-STORES = {"sql": lambda folder: SqlStore(f"sqlite:///{folder}/data/webbot.db")}
+from stores import STORES
 
 
 @pytest.fixture(params=list(STORES))

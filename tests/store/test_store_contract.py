@@ -325,22 +325,3 @@ class TestOwners:
 
 def test_check_passes_where_it_can_write(store):
     store.check()
-
-
-@pytest.mark.slow
-def test_ten_thousand_messages_are_paged_quickly(store, talk):
-    for n in range(5000):
-        turn(store, talk, f"question {n}", "reply " * 20)
-    started = time.monotonic()
-    pages = [store.messages("ann", talk.id, before=before, limit=50) for before in (10_001, 5000, 51)]
-    taken = (time.monotonic() - started) / len(pages)
-    assert [len(page) for page in pages] == [50, 50, 50]
-    assert pages[0][-1].number == 10_000
-    assert taken < 0.05, f"{taken * 1000:.1f} ms a page"
-    started = time.monotonic()
-    ask(store, talk)
-    assert time.monotonic() - started < 0.05
-    started = time.monotonic()
-    assert len(store.conversations("ann", search="no such words")) == 0
-    assert time.monotonic() - started < 0.5
-
