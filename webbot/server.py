@@ -6,6 +6,7 @@ work is said in one line before anything heavy is started.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import resource
@@ -71,7 +72,7 @@ def listen(settings: Settings, port: int) -> list[socket.socket]:
         try:
             sockets.append(_bound(address, port))
         except OSError as error:
-            if sockets and not isinstance(error, PermissionError) and error.errno != 98:  # a machine without IPv6
+            if sockets and not isinstance(error, PermissionError) and error.errno != errno.EADDRINUSE:  # a machine without IPv6
                 continue
             remedy = "--port" if port == settings.port else "WEBBOT_LAN_PORT"
             raise SettingsError("Port {port} on {address} cannot be used: {why}. Choose another one with {remedy}.", port=port,
@@ -134,7 +135,8 @@ class Application(BaseApplication):
         most = _most_connections()
         chosen = {
             "bind": [f"fd://{sock.detach()}" for sock in self.sockets], "workers": 1, "worker_class": Worker,
-            "worker_connections": most, "timeout": 120, "graceful_timeout": int(CLOSING_SECONDS) + 3, "keepalive": int(KEEP_SECONDS),
+            "worker_connections": most, "timeout": 120, "graceful_timeout": int(CLOSING_SECONDS) + 3,
+            "keepalive": int(KEEP_SECONDS),
             "certfile": str(self.files.chain), "keyfile": str(self.files.key), "http_protocols": "h1",
             "limit_request_line": 8190, "limit_request_fields": 64, "limit_request_field_size": 8190,
             "forwarded_allow_ips": "", "secure_scheme_headers": {}, "forwarder_headers": "", "header_map": "drop",
