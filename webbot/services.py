@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import sys
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from webbot.auth import access_code
 from webbot.chat import INTERRUPTED, Chat, Limits
@@ -36,6 +37,7 @@ class Services:
     engine: Engine
     chat: Chat
     access_code: str
+    lock: IO[str]
     closing: threading.Event
     models: Exchange[Engine] | None = None
     speech: Exchange[Transcriber] | None = None
@@ -44,6 +46,7 @@ class Services:
     def open(cls, settings: Settings) -> Services:
         """Opens the store and starts the models, which load on while this returns. Raises SettingsError."""
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = _lock(settings)
         store = SqlStore(f"sqlite:///{settings.data / 'webbot.db'}")
         interrupted = store.fail_interrupted(INTERRUPTED)
         if interrupted:
@@ -54,7 +57,7 @@ class Services:
         limits = Limits(question_bytes=settings.question_bytes, max_answer=settings.max_answer, grace=settings.grace)
         services = cls(
             settings=settings, store=store, engine=engine, chat=Chat(engine, store, options=options, limits=limits),
-            access_code=access_code(settings), closing=threading.Event(), models=models,
+            lock=lock, access_code=access_code(settings), closing=threading.Event(), models=models,
             speech=_speech(settings) if settings.speech else None,
         )
         services._fetch()
@@ -122,6 +125,19 @@ class Services:
         if self.speech is not None:
             self.speech.close()
         self.store.close()
+        self.lock.close()
+
+
+def _lock(settings: Settings) -> IO[str]:
+    """Holds the data folder: a second server on it would take this one's running answers for interrupted ones."""
+    file = (settings.data / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        sentence = "Another webbot uses the folder {folder}. Set WEBBOT_DATA for a second one."
+        raise SettingsError(sentence, folder=settings.data) from None
+    return file
 
 
 def _language_model(settings: Settings, found: catalog.Found) -> LocalEngine:

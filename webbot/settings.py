@@ -53,6 +53,10 @@ class Settings:
     certificate: str = setting("", "Your own certificate chain (PEM), used instead of the one made here.")
     certificate_key: str = setting("", "The key of your own certificate (PEM).")
 
+    hsts: bool = setting(
+        True, "Tell browsers to use HTTPS only for this host name. Some then refuse http:// on other ports of it, too.",
+    )
+
     # what is kept
     data: Path = setting(ROOT / "data", "The folder of the database and the run-time files.")
     session_days: int = setting(30, "A session is forgotten after so many days without a visit.", least=1, most=3650)
@@ -81,7 +85,9 @@ class Settings:
     queue_owner: int = setting(8, "How many of these may be one owner's.", least=1, most=10_000)
     threads: int = setting(0, "Processor threads of each model; 0 leaves it to torch.", least=0, most=1024)
     temperature: float = setting(0.7, "How freely answers are sampled; 0 is always the likeliest token.", least=0, most=2)
-    top_p: float = setting(0.95, "Tokens are sampled from the likeliest ones that together have this probability.", least=0, most=1)
+    top_p: float = setting(
+        0.95, "Tokens are sampled from the likeliest ones that together have this probability.", least=0, most=1,
+    )
     max_answer: int = setting(0, "The longest answer in tokens; 0 means: what the window leaves.", least=0, most=1_048_576)
     grace: int = setting(300, "An answer that nobody follows for so many seconds is stopped.", least=1, most=86_400)
     token_timeout: int = setting(60, "An answer without a new token for so many seconds ends with an error.", least=1, most=3600)
@@ -99,14 +105,17 @@ class Settings:
     role: str = setting("You are a helpful, friendly assistant.", "The system prompt of a new conversation.")
     language: str = setting("", "The language of the pages (en, zh). Empty: what the browser asks for.", choices=("", "en", "zh"))
     texts: str = setting("", "A folder with welcome.textile, help.textile and roles/*.textile that replace the texts in the box.")
-    rate_limit: int = setting(120, "How many changes (questions, uploads, ...) one session may ask for in a minute.", least=1, most=100_000)
+    rate_limit: int = setting(
+        120, "How many changes (questions, uploads, ...) one session may ask for in a minute.", least=1, most=100_000,
+    )
 
     # operation
-    workers: int = setting(1, "Web processes. One serves thousands of streams; running answers belong to one process.", least=1, most=1)
     log_level: str = setting(
         "info", "How much is logged.", aliases=("LOG_LEVEL",), choices=("debug", "info", "warning", "error"),
     )
-    question_bytes: int = setting(65536, "The longest question in bytes; the model's window usually ends sooner.", least=256, most=10_485_760)
+    question_bytes: int = setting(
+        65536, "The longest question in bytes; the model's window usually ends sooner.", least=256, most=10_485_760,
+    )
 
     @property
     def max_upload_bytes(self) -> int:

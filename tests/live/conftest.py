@@ -96,9 +96,9 @@ class Visitor:
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    def events(self, key):
-        """(name, data) of the conversation's stream."""
-        with self.http.stream("GET", f"/c/{key}/events") as stream:
+    def events(self, key, begun=""):
+        """(name, data) of the conversation's stream; `begun` is the id of an answer that may have ended by now."""
+        with self.http.stream("GET", f"/c/{key}/events", params={"answer": begun}) as stream:
             assert stream.status_code == 200
             name = ""
             for line in stream.iter_lines():
@@ -109,8 +109,9 @@ class Visitor:
 
     def answer(self, text, key=None):
         """Asks and waits: (conversation, text of the answer, name of its last event)."""
-        key = self.ask(text, key)["conversation"]
-        for name, data in self.events(key):
+        turn = self.ask(text, key)
+        key = turn["conversation"]
+        for name, data in self.events(key, turn["answer"]):
             if name in ("finished", "failed", "cancelled"):
                 return key, data["html"], name
         return key, self.page(key), ""

@@ -63,7 +63,8 @@ def test_the_model_is_killed_in_mid_answer(live):
     key, _, _ = visitor.answer("Hello")
     visitor.ask("Tell me a long story about a dragon", key)
     started = 0.0
-    for name, data in visitor.events(key):
+    data = {}
+    for name, data in visitor.events(key):  # noqa: B007 - the last one is looked at below
         if name == "blocks" and not started:
             server.find("webbot.engines.worker").kill()
             started = time.monotonic()
@@ -153,7 +154,8 @@ def test_two_hundred_idle_pages_beside_an_answer(live):
         "import asyncio, ssl, sys\n"
         "async def main():\n"
         "    context = ssl._create_unverified_context()\n"
-        "    request = 'GET /c/%s/events HTTP/1.1\\r\\nHost: localhost:%s\\r\\nCookie: __Host-session=%s\\r\\n\\r\\n' % tuple(sys.argv[1:4])\n"
+        "    lines = ['GET /c/%s/events HTTP/1.1', 'Host: localhost:%s', 'Cookie: __Host-session=%s', '', '']\n"
+        "    request = '\\r\\n'.join(lines) % tuple(sys.argv[1:4])\n"
         "    async def page():\n"
         "        reader, writer = await asyncio.open_connection('127.0.0.1', int(sys.argv[2]), ssl=context)\n"
         "        writer.write(request.encode())\n"

@@ -128,6 +128,20 @@ def test_a_tab_that_comes_late_picks_the_answer_up(ann):
     stream.close()
 
 
+def test_an_answer_that_ended_before_the_stream_opened_is_told_and_spoken(ann):
+    turn = ask(ann, "Short. Words.").json
+    wait(ann, turn["conversation"])
+    stream = ann.get(f"/c/{turn['conversation']}/events?answer={turn['answer']}", buffered=False)
+    heard = []
+    for name, data in events(stream):
+        heard.append((name, data))
+        if name == "finished":
+            break
+    stream.close()
+    assert [data["text"] for name, data in heard if name == "sentence"] == ["Short.", "Words."]
+    assert "Short. Words." in heard[-1][1]["html"]
+
+
 def test_stop_again_edit(ann):
     key = ask(ann, "word " * 300).json["conversation"]
     time.sleep(0.2)

@@ -33,7 +33,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -80,7 +79,7 @@ class Access:
         self.changes = Brake(settings.rate_limit)
         app.config["TRUSTED_HOSTS"] = known_hosts(settings)
         app.before_request(self._check)
-        app.after_request(finish)
+        app.after_request(self._finish)
         app.add_url_rule("/enter", "access.enter", self._enter, methods=["GET", "POST"])
 
     def _check(self) -> None:
@@ -130,6 +129,12 @@ class Access:
         session.permanent = True
         renew_session()
         return redirect(url_for("pages.welcome"))
+
+    def _finish(self, response: Response) -> Response:
+        if self.settings.hsts:
+            public = request.environ.get("HTTP_HOST", "").split(":")[0] in self.settings.hosts
+            response.headers["Strict-Transport-Security"] = "max-age=63072000" + ("; includeSubDomains" if public else "")
+        return finish(response)
 
 
 def claim() -> str:

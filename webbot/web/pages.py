@@ -16,6 +16,7 @@ from webbot.web import forms
 from webbot.web.access import claim
 from webbot.web.languages import LANGUAGES
 from webbot.web.problems import sentence_of, wants_json
+from webbot.web.sessions import forget
 from webbot.web.texts import Texts
 from webbot.web.views import Views
 
@@ -239,7 +240,7 @@ class Pages:
         if g.owner and self.settings.owner == "session":
             for conversation in self.store.conversations(g.owner, limit=100_000):
                 self.chat.delete(g.owner, conversation.id)
-        session.clear()
+        forget()
         g.owner = ""
         return jsonify(url="/") if wants_json() else redirect("/", 303)
 

@@ -20,6 +20,7 @@ SENTENCES: Mapping[int, str] = {
     404: "There is nothing here.",
     405: "This address does not take such a request.",
     408: "The request took too long to arrive.",
+    411: "The length of what is sent must be told first (Content-Length).",
     413: "What was sent is larger than this server takes.",
     414: "The address is too long.",
     415: "This address does not take this kind of data.",

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, abort, current_app, g, request
 
 from webbot import metrics
 from webbot.errors import DiskFull
@@ -21,6 +21,9 @@ def measure_requests(app: Flask) -> None:
 
 def _begin() -> None:
     g.began = time.monotonic()
+    if request.content_length is None and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        # Its end would be cut in silence where it passes the limit.
+        abort(411)
     if (request.content_length or 0) > LARGE:
         limit = current_app.config["MAX_CONTENT_LENGTH"]
         if shutil.disk_usage(tempfile.gettempdir()).free < 2 * limit:

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Response, g, render_template, stream_with_context
+from flask import Blueprint, Response, g, render_template, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
 from webbot import metrics
 from webbot.channel import Lagging, Listener
 from webbot.chat import Changed, Gone
 from webbot.errors import NotFound
-from webbot.messages import Cancelled, Conversation, Delta, Failed, Finished, Started
+from webbot.messages import Cancelled, Conversation, Delta, Failed, Finished, Started, Usage
 from webbot.reply import Began, Heard, Reply
 from webbot.services import Services
 from webbot.speech.speak import Sentences
@@ -50,8 +50,9 @@ class Streams:
         return self._respond(self._models_only())
 
     def conversation(self, conversation: str) -> ResponseReturnValue:
+        """`?answer=ID` names an answer that the tab has just begun: it is told from its start, even when it has ended by now."""
         about = self.store.conversation(g.owner, conversation)
-        return self._respond(Tab(self, about).events())
+        return self._respond(Tab(self, about, request.args.get("answer", "")).events())
 
     def _respond(self, lines: Iterator[str]) -> ResponseReturnValue:
         return Response(stream_with_context(self._counted(lines)), mimetype="text/event-stream", headers=HEADERS)
@@ -89,10 +90,10 @@ class ModelStatus:
 class Tab:
     """One tab's stream of one conversation."""
 
-    def __init__(self, streams: Streams, about: Conversation) -> None:
+    def __init__(self, streams: Streams, about: Conversation, begun: str = "") -> None:
         self.services, self.views, self.chat, self.store = streams.services, streams.views, streams.chat, streams.store
         self.owner, self.key = about.owner, about.id
-        self.about = about
+        self.about, self.begun = about, begun
         self.writing: Writing | None = None
         self.held: Any = None  # an item that was read while deltas were gathered
 
@@ -126,14 +127,28 @@ class Tab:
         return reply, reply.text if reply else ""
 
     def _begin(self, reply: Reply | None, text: str) -> Iterator[str]:
-        """A tab that comes late: the running answer as it is."""
-        if reply is None or reply.ended:
+        """A tab that comes late: the running answer as it is, or the ended one that it waits for."""
+        if reply is None:
+            yield from self._ended_before()
             return
         yield from self._turn(reply, None)
         if reply.window is not None:
             yield self._started(reply)
         if text and self.writing:
-            yield from self.writing.grow(text, aloud=False)
+            yield from self.writing.grow(text, aloud=reply.answer.id == self.begun)
+
+    def _ended_before(self) -> Iterator[str]:
+        messages = self.store.messages(self.owner, self.key, limit=2)
+        if not self.begun or len(messages) != 2 or messages[1].id != self.begun:
+            return
+        question, answer = messages
+        reply = Reply(self.owner, self.key, question, answer)
+        self.writing = Writing(reply, self.about.markup)
+        yield from self.writing.grow(answer.text)
+        last: Finished | Failed | Cancelled = Finished("stop", answer.usage or Usage())
+        if answer.status != "complete":
+            last = Failed(answer.error) if answer.error else Cancelled()
+        yield from self._ended(reply, last)
 
     def _tell(self, item: Any, listener: Listener) -> Iterator[str]:
         if isinstance(item, Began):
