@@ -72,7 +72,7 @@ def models(kind: str = "ready") -> dict[str, Any]:
     }
     if kind == "loading":
         answering |= {"status": "loading", "progress": 0.42}
-    offer = {"name": "meta-llama/Llama-3.2-1B-Instruct", "title": "Llama 3.2 1B", "size": "2.5 GB", "possible": True, "reason": ""}
+    offer = {"name": "llama-3.2-1b", "title": "Llama 3.2 1B", "size": "2.5 GB", "possible": True, "reason": ""}
     coming = None
     if kind == "unreachable":
         offer |= {"possible": False, "reason": "No model hub can be reached from here."}
@@ -89,16 +89,16 @@ def models(kind: str = "ready") -> dict[str, Any]:
 def view(kind: str = "talk") -> dict[str, Any]:
     """What the server passes to talk.html."""
     memory = {
-        "context": 8192, "role": 120, "memory": 4310, "question": 14, "reserve": 3748, "memory_limit": 6024, "first": 3, "kept": (),
+        "context": 8192, "role": 120, "memory": 4310, "question": 14, "reserve": 3748, "memory_limit": 6024, "first": 3,
     }
-    titles = [("c1", "A dragon in the library", True), ("c2", "Capitals of the north", False), ("c3", "Seven squares <in> Python", False)]
+    titles = [("c1", "A dragon in the library", True), ("c2", "Capitals of the north", False), ("c3", "Squares <in> C", False)]
     groups = [
         {"heading": "Pinned", "items": [{"id": "c0", "title": "Shopping for Saturday", "pinned": True, "running": False}]},
         {"heading": "Today", "items": [{"id": i, "title": t, "pinned": False, "running": r} for i, t, r in titles]},
     ]
     roles = [
         {"key": "friendly", "title": "Friendly", "description": text_html("Helpful and to the point."), "prompt": "You help."},
-        {"key": "socrates", "title": "Socrates", "description": text_html("Answers briefly and asks back."), "prompt": "You ask."},
+        {"key": "socrates", "title": "Socrates", "description": text_html("Asks back."), "prompt": "You ask."},
     ]
     talking = kind != "welcome"
     conversation = {
@@ -140,8 +140,8 @@ def drawing_app() -> Flask:
     @app.after_request
     def strict(response: Any) -> Any:
         response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; manifest-src 'self'; "
-            "form-action 'self'; base-uri 'none'"
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+            "manifest-src 'self'; form-action 'self'; base-uri 'none'"
         )
         return response
 
