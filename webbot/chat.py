@@ -9,7 +9,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from webbot import memory, metrics
@@ -41,9 +41,13 @@ class Limits:
 class Chat:
     """The turns of all conversations."""
 
-    def __init__(self, engine: Engine, store: Store, *, options: Options | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, engine: Engine, store: Store, *, options: Callable[[EngineState], Options] = lambda state: Options(),
+        limits: Limits | None = None,
+    ) -> None:
+        """`options` says how the engine of that state is sampled where a door does not."""
         self.engine, self.store = engine, store
-        self.options, self.limits = options or Options(), limits or Limits()
+        self.options, self.limits = options, limits or Limits()
         self.channels = Channels()
         self._running: dict[str, Reply] = {}
         self._lock = threading.Lock()
@@ -73,7 +77,7 @@ class Chat:
         with self._lock:
             self._running[conversation] = reply
         self.channels.post(conversation, Began(reply, replace_from))
-        reply.run(lambda reply: self._turn(reply, about, window, options or self.options), self.channels, self._done)
+        reply.run(lambda reply: self._turn(reply, about, window, options or self.options(state)), self.channels, self._done)
         return reply
 
     def again(self, owner: str, conversation: str, *, options: Options | None = None) -> Reply:

@@ -7,12 +7,13 @@ import logging
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any
 
 from webbot.auth import access_code
 from webbot.chat import INTERRUPTED, Chat, Limits
 from webbot.engines import catalog
-from webbot.engines.base import Engine
+from webbot.engines.base import Engine, EngineState
 from webbot.engines.echo import EchoEngine
 from webbot.engines.exchanged import ExchangedEngine
 from webbot.engines.local import LocalEngine
@@ -25,6 +26,7 @@ from webbot.speech.transcribe import Transcriber, Transcript
 from webbot.store.base import Store
 from webbot.store.sql import SqlStore
 
+STARTER_TEMPERATURE = 0.2
 log = logging.getLogger(__name__)
 
 
@@ -53,10 +55,9 @@ class Services:
             log.warning("%d answers were interrupted when the server last stopped", interrupted)
         models = None if settings.engine == "echo" else Exchange[Engine](_language_model(settings, catalog.choose(settings)))
         engine: Engine = EchoEngine(settings.context, pause=0.02) if models is None else ExchangedEngine(models)
-        options = Options(temperature=settings.temperature, top_p=settings.top_p)
         limits = Limits(question_bytes=settings.question_bytes, max_answer=settings.max_answer, grace=settings.grace)
         services = cls(
-            settings=settings, store=store, engine=engine, chat=Chat(engine, store, options=options, limits=limits),
+            settings=settings, store=store, engine=engine, chat=Chat(engine, store, options=partial(_options, settings), limits=limits),
             lock=lock, access_code=access_code(settings), closing=threading.Event(), models=models,
             speech=_speech(settings) if settings.speech else None,
         )
@@ -126,6 +127,12 @@ class Services:
             self.speech.close()
         self.store.close()
         self.lock.close()
+
+
+def _options(settings: Settings, state: EngineState) -> Options:
+    """The starter is too small to be sampled freely."""
+    most = STARTER_TEMPERATURE if state.starter else settings.temperature
+    return Options(temperature=min(settings.temperature, most), top_p=settings.top_p)
 
 
 def _lock(settings: Settings) -> IO[str]:
