@@ -57,7 +57,8 @@ class Services:
         engine: Engine = EchoEngine(settings.context, pause=0.02) if models is None else ExchangedEngine(models)
         limits = Limits(question_bytes=settings.question_bytes, max_answer=settings.max_answer, grace=settings.grace)
         services = cls(
-            settings=settings, store=store, engine=engine, chat=Chat(engine, store, options=partial(_options, settings), limits=limits),
+            settings=settings, store=store, engine=engine,
+            chat=Chat(engine, store, options=partial(_options, settings), limits=limits),
             lock=lock, access_code=access_code(settings), closing=threading.Event(), models=models,
             speech=_speech(settings) if settings.speech else None,
         )
