@@ -1,0 +1,76 @@
+"""Recordings to text, on the asking side: passes the bytes to the process with Whisper. Knows neither formats nor models."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from webbot.errors import Unavailable
+from webbot.modelhost import HostState, ModelHost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """The words of a recording. Where nobody spoke `text` is empty and `sentence` says why.
+
+    `language` is a code like "en", `seconds` the length of the recording, `took` the seconds it needed.
+    """
+
+    text: str
+    language: str = ""
+    language_name: str = ""
+    seconds: float = 0.0
+    took: float = 0.0
+    sentence: str = ""
+
+
+class Transcriber:
+    """A Whisper model in a process of its own, which starts at once and loads on while this returns.
+
+    `weights` is a file in openai-whisper's format, `seconds` the longest recording allowed, `runtime` a folder for the socket
+    and for what ffmpeg reads. `threads` 0 leaves their number to torch.
+    """
+
+    def __init__(
+        self, weights: Path, *, runtime: Path, name: str = "", starter: bool = False, device: str = "auto", threads: int = 0,
+        seconds: int = 600,
+    ) -> None:
+        self.name, self.starter = name or weights.stem, starter
+        self._busy, self._lock = 0, threading.Lock()
+        command = [
+            sys.executable, "-m", "webbot.speech.worker", "--weights", str(weights), "--device", device,
+            "--threads", str(threads), "--seconds", str(seconds), "--directory", str(runtime / "recordings"),
+        ]
+        self.host = ModelHost("speech", command, runtime=runtime)
+        self.host.start()
+
+    def state(self) -> HostState:
+        """How the model is at this moment. Never blocks."""
+        return self.host.state()
+
+    def busy(self) -> int:
+        """How many recordings are in work or waiting."""
+        return self._busy
+
+    def transcribe(self, data: bytes, language: str = "") -> Transcript:
+        """The words of a recording in any format; `language` is a code like "en", empty to find it from the audio.
+
+        Raises Unusable for what is no audio or in a language that the model has not learnt, TooLong, BadInput for an unknown
+        language, TooMany when the queue is full, Unavailable while there is no model or when it is lost.
+        """
+        with self._lock:
+            self._busy += 1
+        try:
+            for frame in self.host.ask({"transcribe": True, "language": language}, data):
+                if "text" in frame:
+                    return Transcript(**frame)
+        finally:
+            with self._lock:
+                self._busy -= 1
+        raise Unavailable("The speech model ended without an answer. Please try again.")
+
+    def close(self) -> None:
+        """Ends the process; nothing of it is left when this returns."""
+        self.host.stop()

@@ -1,0 +1,144 @@
+"""The process with Whisper: `python -m webbot.speech.worker --socket PATH --weights FILE ...`
+
+A request is {"transcribe": true, "language": code or ""} with the bytes of a recording: frames {} while it works, then one frame
+{"text", "language", "language_name", "seconds", "took", "sentence"}. Recordings are decoded two at a time and understood one
+at a time, first come, first served. It knows nothing of pages or conversations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from webbot.errors import BadInput, TooMany
+from webbot.modelhost import serve
+from webbot.speech import audio, vad
+
+if TYPE_CHECKING:
+    from webbot.speech.recogniser import Recogniser
+
+LONGEST_QUEUE = 16  # recordings that may wait beside the one in work
+HEARTBEAT_SECONDS = 0.1
+NO_WORDS = "Somebody spoke, but no words could be made out. Please say it again, closer to the microphone."
+log = logging.getLogger(__name__)
+
+
+class SpeechWorker:
+    """What modelhost serves. `arguments` are those of the command line."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.decoders = ThreadPoolExecutor(2, "decode")
+        self.whisper = ThreadPoolExecutor(1, "whisper")
+        self.inside = 0
+        self.lock = threading.Lock()
+        self.resample: audio.Resampler | None = None
+        self.recogniser: Recogniser
+
+    def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
+        report(None, "Loading the speech model.")
+        from webbot.speech.recogniser import Recogniser
+
+        wanted = self.arguments
+        audio.sweep(wanted.directory)
+        self.recogniser = Recogniser(wanted.weights, wanted.device, wanted.threads)
+        self.resample = _torchaudio()
+        self.recogniser.warm_up()
+        return {
+            "device": self.recogniser.device.type, "multilingual": self.recogniser.multilingual, "seconds": wanted.seconds,
+            "resampler": "soxr" if self.resample is None else "torchaudio",
+        }
+
+    def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+        if not request.get("transcribe"):
+            raise BadInput("The speech model does not know this request.")
+        with self.lock:
+            if self.inside > LONGEST_QUEUE:
+                raise TooMany("Too many recordings are waiting. Please try again in a moment.", retry_after=10)
+            self.inside += 1
+        left = threading.Event()
+        try:
+            yield from self._transcribe(str(request.get("language") or ""), payload, gone, left)
+        finally:
+            left.set()  # ends what still computes for a client that has gone
+            with self.lock:
+                self.inside -= 1
+
+    def _transcribe(
+        self, language: str, payload: bytes, gone: Callable[[], bool], left: threading.Event
+    ) -> Iterator[dict[str, Any]]:
+        began = time.monotonic()
+        code = self.recogniser.language(language)
+        samples = yield from _await(self.decoders.submit(self._decode, payload), gone)
+        if samples is None:
+            return
+        heard = yield from _await(self.whisper.submit(self.recogniser.hear, samples, code, left.is_set), gone)
+        if heard is None:
+            return
+        sentence = "" if heard.text else NO_WORDS if heard.spoke else vad.why_nothing(samples)
+        yield {
+            "text": heard.text, "language": heard.language if heard.text else "",
+            "language_name": self.recogniser.language_name(heard.language) if heard.text else "",
+            "seconds": len(samples) / audio.RATE, "took": time.monotonic() - began, "sentence": sentence,
+        }
+
+    def _decode(self, payload: bytes) -> audio.Samples:
+        wanted = self.arguments
+        audio.sweep(wanted.directory)
+        return audio.decode(payload, seconds=wanted.seconds, directory=wanted.directory, resample=self.resample)
+
+
+def _await(future: Future[Any], gone: Callable[[], bool]) -> Generator[dict[str, Any], None, Any]:
+    """Yields heartbeats until the result is there, and returns it; None when the client has gone."""
+    while True:
+        try:
+            return future.result(timeout=HEARTBEAT_SECONDS)
+        except NotYet:
+            if future.done():
+                raise
+        if gone():
+            future.cancel()
+            return None
+        yield {}
+
+
+def _torchaudio() -> audio.Resampler | None:
+    """torchaudio's resampler, where torchaudio loads: it does not beside a torch without CUDA."""
+    try:
+        import torch
+        from torchaudio.functional import resample
+    except (ImportError, OSError) as error:
+        log.debug("soxr resamples: %s", error)
+        return None
+
+    def resampled(samples: audio.Samples, rate: int) -> audio.Samples:
+        if rate == audio.RATE:
+            return samples
+        return np.asarray(resample(torch.from_numpy(samples), rate, audio.RATE).numpy(), np.float32)
+
+    return resampled
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m webbot.speech.worker")
+    parser.add_argument("--socket", required=True)
+    parser.add_argument("--weights", required=True, type=Path)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--threads", default=0, type=int)
+    parser.add_argument("--seconds", default=600, type=int, help="the longest recording")
+    parser.add_argument("--directory", required=True, type=Path, help="where ffmpeg's private folders are made")
+    arguments = parser.parse_args()
+    serve(arguments.socket, SpeechWorker(arguments))
+
+
+if __name__ == "__main__":
+    main()
