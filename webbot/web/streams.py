@@ -249,5 +249,8 @@ class Writing:
     def _speak(self, sentences: list[str], aloud: bool) -> Iterator[str]:
         for sentence in sentences:
             if aloud:
-                yield event("sentence", {"answer": self.reply.answer.id, "number": self.told, "text": sentence, "language": ""})
+                # An answer is in the language of its question, where that was heard; the page looks at the letters otherwise.
+                language = self.reply.question.spoken.get("language", "")
+                told = {"answer": self.reply.answer.id, "number": self.told, "text": sentence, "language": language}
+                yield event("sentence", told)
             self.told += 1

@@ -13,6 +13,7 @@ from flask_babel import get_locale, gettext
 from markupsafe import Markup
 
 from webbot.settings import ROOT
+from webbot.web.languages import LANGUAGES
 from webbot.web.render import text_html
 
 BOX = ROOT / "webbot" / "texts"
@@ -50,18 +51,23 @@ class Texts:
 
     def roles(self) -> list[RoleText]:
         """The roles in the order of their file names; a file without a prompt is none."""
-        found: dict[str, Path] = {}
+        found: dict[str, RoleText] = {}
         for place in reversed(self._places()):
-            for path in sorted((place / "roles").glob("*.textile")):
-                found[path.name] = path
-        parsed = (_role(name, _text(path)) for name, path in sorted(found.items()))
-        return [role for role in parsed if role is not None]
+            found |= _roles_in(place)
+        return [role for _, role in sorted(found.items())]
 
     def role_title(self, prompt: str) -> str:
-        """The name of the role with that prompt, in the visitor's language where it has one."""
+        """The name of the role with that prompt, in the visitor's language."""
         if not prompt:
             return gettext("none")
-        return next((role.title for role in self.roles() if role.prompt == prompt), gettext("own"))
+        key = self.role_key(prompt)
+        return next((role.title for role in self.roles() if role.key == key), gettext("own"))
+
+    def role_key(self, prompt: str) -> str:
+        """The key of the role with that prompt in any language, "" for one of the visitor's own."""
+        places = [place for folder in self.folders for place in (folder, *(folder / language for language in LANGUAGES))]
+        roles = (role for place in places for role in _roles_in(place).values())
+        return next((role.key for role in roles if role.prompt == prompt), "")
 
     def _places(self) -> list[Path]:
         """Where to look, the first wins."""
@@ -70,6 +76,12 @@ class Texts:
 
     def _read(self, name: str) -> str:
         return next((_text(place / name) for place in self._places() if (place / name).is_file()), "")
+
+
+def _roles_in(place: Path) -> dict[str, RoleText]:
+    """The roles of one folder by their file names."""
+    parsed = {path.name: _role(path.name, _text(path)) for path in (place / "roles").glob("*.textile")}
+    return {name: role for name, role in parsed.items() if role is not None}
 
 
 def _text(path: Path) -> str:
