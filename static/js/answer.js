@@ -1,7 +1,14 @@
 // The turns on the page: a new one comes in, its answer grows block by block, and at its end the stored turn takes its place.
 import { word } from "./words.js";
 
-const INNER = new Set(["P", "LI", "UL", "OL", "BLOCKQUOTE", "PRE", "CODE", "H1", "H2", "H3", "H4", "H5", "H6", "DIV", "TABLE", "TBODY", "TR", "TD"]);
+const BLOCKS = "p, li, ul, ol, blockquote, pre, pre > code, h1, h2, h3, h4, h5, h6, div, table, tbody, tr, td";
+
+/** The block at the end of `element`, if nothing but white space follows it. @param {Element | null} element */
+function lastBlock(element) {
+  let last = element?.lastChild ?? null;
+  while (last?.nodeType === Node.TEXT_NODE && !last.textContent?.trim()) last = last.previousSibling;
+  return last instanceof Element && last.matches(BLOCKS) ? last : null;
+}
 
 /** @param {string} html @returns {HTMLElement | null} */
 function parsed(html) {
@@ -114,11 +121,10 @@ export class Turns {
 
   /** Puts the caret behind the last letter. @param {HTMLElement} turn */
   moveCaret(turn) {
+    this.caret.remove();
     /** @type {Element | null} */
     let end = turn.querySelector(".said");
-    while (end?.lastElementChild && end.lastElementChild !== this.caret && INNER.has(end.lastElementChild.tagName)) {
-      end = end.lastElementChild;
-    }
+    for (let inner = lastBlock(end); inner; inner = lastBlock(inner)) end = inner;
     end?.append(this.caret);
   }
 

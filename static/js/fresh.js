@@ -1,4 +1,5 @@
 // Parts of the page put in anew: the line about the models, and whatever may have been missed while the server was away.
+import { Refusal, page } from "./server.js";
 
 const PARTS = ["turns", "memory-place", "title", "role-name", "list", "options", "models-line"];
 
@@ -12,11 +13,16 @@ export function showModels(html) {
   }
 }
 
-/**
- * The page as the server has it now. What a person is busy with (an open panel, a question being edited) stays.
- * @param {string} html
- */
-export function refresh(html) {
+/** The page as the server has it now. What a person is busy with (an open panel, a question being edited) stays. */
+export async function refresh() {
+  let html;
+  try {
+    html = await page(location.href);
+  } catch (refusal) {
+    // Entered no longer, or the conversation is gone: the server's own page says it.
+    if (refusal instanceof Refusal && [401, 403, 404].includes(refusal.status)) location.reload();
+    return;
+  }
   const fresh = new DOMParser().parseFromString(html, "text/html");
   for (const id of PARTS) {
     const [now, then] = [document.getElementById(id), fresh.getElementById(id)];

@@ -11,7 +11,7 @@ import { listenToMarks } from "./marks.js";
 import { showMemory } from "./memory.js";
 import { Speaks, listenToQuietForms } from "./options.js";
 import { Follow } from "./scroll.js";
-import { Refusal, page as fetchPage, post } from "./server.js";
+import { Refusal, post } from "./server.js";
 import { showTrouble } from "./trouble.js";
 import { Voices } from "./voices.js";
 import { word } from "./words.js";
@@ -91,7 +91,7 @@ async function ask(text, spoken) {
     arrived(reply, null);
     history.pushState(null, "", reply.url);
     belongTo(reply.conversation);
-    listen();
+    listen(reply.answer);
   } finally {
     turns.unpend();
   }
@@ -151,21 +151,16 @@ function belongTo(id) {
   list.mark(id);
 }
 
-function listen() {
-  stream.open(conversation ? `/c/${conversation}/events` : "/events");
+/** @param {string} [begun] an answer that began here: told from its start, also when it has ended before the stream opens */
+function listen(begun) {
+  const url = conversation ? `/c/${conversation}/events` : "/events";
+  stream.open(begun ? `${url}?answer=${begun}` : url);
+  stream.url = url; // a second connection must not say it again
 }
 
-/** What may have been missed: the page as the server has it now. */
+/** What may have been missed comes in. */
 async function resync() {
-  let html;
-  try {
-    html = await fetchPage(location.href);
-  } catch (refusal) {
-    // Entered no longer, or the conversation is gone: the server's own page says it.
-    if (refusal instanceof Refusal && [401, 403, 404].includes(refusal.status)) location.reload();
-    return;
-  }
-  refresh(html);
+  await refresh();
   turns.dress(turns.place);
   list.mark(conversation);
   showRunning();

@@ -12,6 +12,7 @@ export class Follow {
     this.place = place;
     this.pill = pill;
     this.there = true;
+    this.top = place.scrollTop;
     this.height = content.scrollHeight;
     place.addEventListener("scroll", () => this.look(), { passive: true });
     pill.addEventListener("click", () => this.toEnd(true));
@@ -20,10 +21,13 @@ export class Follow {
     observer.observe(place);
   }
 
+  /** Only a move upwards is a person's wish to stay: new text below moves nothing. */
   look() {
     const { scrollTop, scrollHeight, clientHeight } = this.place;
-    this.there = scrollHeight - scrollTop - clientHeight < NEAR;
-    if (this.there) this.pill.hidden = true;
+    const near = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (near) this.pill.hidden = true;
+    if (near || scrollTop < this.top) this.there = near;
+    this.top = scrollTop;
   }
 
   /** @param {number} height */

@@ -1,0 +1,191 @@
+// The microphone at the composer: press, speak, press again; the words appear in the box and are sent after a moment.
+// Whatever goes wrong is told in a sentence with its remedy, and what was recorded is kept until it is understood.
+import { Trouble } from "./device.js";
+import { Grace } from "./grace.js";
+import { drawLevel } from "./level.js";
+import { Note } from "./note.js";
+import { sentence } from "./sentences.js";
+import { Session } from "./session.js";
+import { Failure, transcribe } from "./transcript.js";
+
+const USUAL_LIMIT = 600; // seconds
+
+/** @typedef {import("./sentences.js").Words} Words */
+
+export class Microphone {
+  /** @param {{button: HTMLElement, composer: any, words: Words}} parts the composer is the page's, see its module */
+  constructor({ button, composer, words }) {
+    this.button = button;
+    this.composer = composer;
+    this.words = words;
+    this.form = /** @type {HTMLElement} */ (composer.element);
+    this.strip = /** @type {HTMLElement | null} */ (this.form.querySelector(".listening .words"));
+    this.note = new Note(this.form);
+    /** @type {"idle" | "asking" | "listening" | "transcribing" | "grace"} */ this.state = "idle";
+    /** @type {Session | null} */ this.session = null;
+    /** @type {Grace | null} */ this.grace = null;
+    /** @type {AbortController | null} */ this.upload = null;
+    /** @type {HTMLElement | null} */ this.meter = null;
+    button.addEventListener("click", () => this.press());
+    for (const finish of this.form.querySelectorAll('[data-voice="finish"], [data-voice="send"]')) {
+      finish.addEventListener("click", () => this.finish());
+    }
+    this.form.querySelector('[data-voice="cancel"]')?.addEventListener("click", () => this.cancel());
+    this.form.addEventListener("submit", () => this.note.clear());
+    addEventListener("pagehide", () => this.session?.close());
+  }
+
+  /** @param {string} key @param {Record<string, string | number>} [values] */
+  word(key, values) {
+    return sentence(this.words, key, values);
+  }
+
+  press() {
+    if (this.state === "listening") this.finish();
+    else if (this.state === "grace") this.grace?.end(true);
+    else if (this.state === "idle") this.start();
+  }
+
+  async start() {
+    this.composer.clearTrouble();
+    this.note.clear();
+    // The page must not be heard by its own microphone: whoever speaks falls silent now.
+    document.dispatchEvent(new CustomEvent("voice-listening", { detail: true }));
+    const session = new Session(Number(this.form.dataset.audioSeconds) || USUAL_LIMIT, {
+      level: (level) => drawLevel(this.meter, level),
+      tick: (seconds, hint) => this.tick(seconds, hint),
+      over: (why) => this.over(why),
+    });
+    this.session = session;
+    this.to("asking");
+    try {
+      if (await session.open()) this.listen();
+    } catch (error) {
+      this.rest();
+      this.tell(error instanceof Trouble ? error.key : "voice-failed");
+    }
+  }
+
+  listen() {
+    this.to("listening");
+    this.meter = this.composer.setListening(true, {}) ?? this.form.querySelector(".listening .wave");
+    this.tick(0, "");
+    /** @type {HTMLElement | null} */ (this.form.querySelector('[data-voice="finish"], [data-voice="send"]'))?.focus();
+  }
+
+  /** @param {number} seconds @param {string} hint */
+  tick(seconds, hint) {
+    const time = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+    this.show(this.word(hint || "voice-listening"), time);
+  }
+
+  /** The words are read out when they change, the time is not. @param {string} text @param {string} [time] */
+  show(text, time = "") {
+    if (!this.strip) return;
+    if (this.strip.childElementCount !== 2) {
+      const clock = document.createElement("em");
+      clock.setAttribute("aria-hidden", "true");
+      this.strip.replaceChildren(document.createElement("span"), " ", clock);
+    }
+    const [said, clock] = this.strip.children;
+    if (said.textContent !== text) said.textContent = text;
+    clock.textContent = time;
+  }
+
+  /** The recording ended by itself. @param {string} why */
+  over(why) {
+    if (this.state !== "listening") return;
+    this.tell(why);
+    this.finish();
+  }
+
+  async finish() {
+    if (this.state !== "listening" || !this.session) return;
+    this.to("transcribing");
+    const { blob, why } = await this.session.finish();
+    await this.understand(blob, why);
+  }
+
+  /** @param {Blob} blob @param {string} why the key of the sentence when no sound was recorded */
+  async understand(blob, why) {
+    this.to("transcribing");
+    this.note.clear();
+    this.composer.setListening(true, {});
+    this.show(this.word("voice-transcribing"));
+    this.upload = new AbortController();
+    const { signal } = this.upload;
+    try {
+      const heard = await transcribe(blob, signal);
+      this.rest();
+      if (heard.text.trim()) this.arrived(heard);
+      else if (why) this.tell(why);
+      else this.composer.showTrouble(heard.sentence || this.word("voice-nothing"), this.word("voice-nothing-remedy"));
+    } catch (error) {
+      if (signal.aborted) return;
+      this.rest();
+      if (!(error instanceof Failure)) throw error;
+      this.failed(error, blob, why);
+    }
+  }
+
+  /** @param {Failure} failure @param {Blob} blob @param {string} why */
+  failed(failure, blob, why) {
+    this.composer.showTrouble(failure.sentence || this.word("voice-not-sent"), failure.again ? this.word("voice-kept") : "");
+    if (!failure.again) return;
+    this.note.showChoices(this.word("voice-have"), [
+      ["again", this.word("voice-again"), () => {
+        this.composer.clearTrouble();
+        this.understand(blob, why);
+      }],
+      ["drop", this.word("voice-drop"), () => {
+        this.composer.clearTrouble();
+        this.note.clear();
+      }],
+    ]);
+  }
+
+  /** @param {import("./transcript.js").Transcript} heard */
+  arrived({ text, language, language_name: name, seconds, took }) {
+    const draft = this.composer.getText().trim();
+    const spoken = { language, seconds, took };
+    this.composer.setText([draft, text.trim()].filter(Boolean).join(" "));
+    this.composer.spoken = spoken; // for a sending by hand
+    if (draft) return this.note.showWords(name, this.word("voice-by-hand"));
+    this.to("grace");
+    this.grace = new Grace(this.form, (kept) => {
+      this.to("idle");
+      if (kept) return this.note.showWords(name, this.word("voice-by-hand"));
+      this.note.clear();
+      this.composer.send({ spoken });
+    });
+    this.note.showWords(name, this.word("voice-sending"), this.grace.milliseconds);
+  }
+
+  cancel() {
+    this.upload?.abort();
+    this.rest();
+  }
+
+  /** @param {string} key */
+  tell(key) {
+    this.composer.showTrouble(this.word(key), this.word(`${key}-remedy`));
+  }
+
+  rest() {
+    this.session?.close();
+    this.session = null;
+    this.to("idle");
+    const inStrip = this.strip?.parentElement?.contains(document.activeElement);
+    this.composer.setListening(false, {});
+    if (inStrip) this.button.focus();
+  }
+
+  /** @param {Microphone["state"]} state */
+  to(state) {
+    if (this.state === "grace" && state !== "grace") this.grace?.end(null);
+    this.state = state;
+    this.button.setAttribute("aria-busy", String(state === "asking"));
+    this.button.setAttribute("aria-pressed", String(state === "listening"));
+    if (state === "idle") document.dispatchEvent(new CustomEvent("voice-listening", { detail: false }));
+  }
+}
