@@ -19,6 +19,8 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# The process gives a sign of life every second, on a busy machine a little later.
+LEAST_PATIENCE = 3.0
 
 
 class LocalEngine(Engine):
@@ -41,7 +43,8 @@ class LocalEngine(Engine):
         }
         command = [sys.executable, "-m", "webbot.engines.worker"]
         command += [f"--{option}={value}" for option, value in arguments.items()]
-        self.host = ModelHost("chat", command, runtime=runtime, patience=token_timeout, environment=ENVIRONMENT)
+        patience = max(token_timeout, LEAST_PATIENCE)
+        self.host = ModelHost("chat", command, runtime=runtime, patience=patience, environment=ENVIRONMENT)
         self._busy, self._lock = 0, threading.Lock()
         self.host.start()
 

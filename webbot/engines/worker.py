@@ -21,7 +21,7 @@ from webbot.modelhost import serve
 if TYPE_CHECKING:
     from webbot.engines.llama.runner import Request
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 # Tokens that come within this time go out together: at hundreds a second each one alone would cost more than its computing.
 COLLECT_SECONDS = 0.02
 

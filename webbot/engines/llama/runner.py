@@ -23,8 +23,9 @@ from webbot.engines.llama.slots import SlotCache
 from webbot.errors import Problem, Unavailable
 
 # A piece of a prompt takes about so long, so that Stop is quick and running answers go on meanwhile.
-PIECE_SECONDS = 0.1
-FIRST_PIECE, SHORTEST_PIECE, LONGEST_PIECE = 128, 16, 1024
+PIECE_SECONDS = 0.12
+FIRST_PIECE, SHORTEST_PIECE, LONGEST_PIECE = 32, 16, 1024
+WARM_PASSES = 3
 MOST_FAILURES = 3
 log = logging.getLogger(__name__)
 
@@ -82,10 +83,12 @@ class Runner:
             return len(self._scheduler.active), self._scheduler.waiting
 
     def warm_up(self) -> None:
-        """One pass of each kind, so that the first person does not wait for it and an unfit model shows at once."""
-        request = Request(prompt=[0] * 4, limit=2, slot=0)
-        self._prefill(request)
-        request.cached, request.written = 4, [0]
+        """A few passes of each kind: the first person does not wait for them, an unfit model shows at once, and the size of
+        a piece is known."""
+        request = Request(prompt=[0] * FIRST_PIECE, limit=2, slot=0)
+        for _ in range(WARM_PASSES):
+            self._prefill(request)
+        request.cached, request.written = FIRST_PIECE, [0]
         self._next_tokens([request])
         self._cache.clear()
 
