@@ -24,6 +24,7 @@ from webbot.store.base import Store
 SAVE_SECONDS = 1.0  # a growing answer is saved this often
 PATIENCE_SECONDS = 20.0  # a question waits this long for a model that is still loading
 TITLE_CHARACTERS = 60
+MOST_ROLES = 1000  # whose token counts are kept
 INTERRUPTED = "The server stopped in the middle of this answer."
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Chat:
         self.options, self.limits = options, limits or Limits()
         self.channels = Channels()
         self._running: dict[str, Reply] = {}
+        self._roles: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
         self._closing = False
 
@@ -184,7 +186,7 @@ class Chat:
             raise TooLong("The role is longer than {limit} bytes.", limit=self.limits.question_bytes)
         state = self.engine.state()
         if state.status == "ready" and role:
-            memory.check_role(self.engine.count([role])[0], budget_of(state))
+            memory.check_role(self._role_tokens(role, state), budget_of(state))
 
     # what the model sees
 
@@ -198,8 +200,19 @@ class Chat:
     def _window(
         self, about: Conversation, state: EngineState, question_tokens: int | None = None, before: int | None = None
     ) -> Window:
-        role = self.engine.count([about.role])[0] if about.role else 0
+        role = self._role_tokens(about.role, state)
         return memory.fit(role, self._past(about, state, before), question_tokens, budget_of(state))
+
+    def _role_tokens(self, role: str, state: EngineState) -> int:
+        """The tokens of a role, counted once: a page is shown without asking the model, which may be busy or hang."""
+        if not role:
+            return 0
+        key = (state.tokenizer, role)
+        if key not in self._roles:
+            if len(self._roles) > MOST_ROLES:
+                self._roles.clear()
+            self._roles[key] = self.engine.count([role])[0]
+        return self._roles[key]
 
     def _past(self, about: Conversation, state: EngineState, before: int | None = None) -> list[Turn]:
         """The turns from the conversation's mark on, every message counted for this model."""
@@ -230,7 +243,7 @@ class Chat:
             if state.status != "ready":
                 return
             about = self.store.conversation(reply.owner, reply.conversation)
-            role = self.engine.count([about.role])[0] if about.role else 0
+            role = self._role_tokens(about.role, state)
             past = self._past(about, state)
             kept = memory.after_reply(role, past, budget_of(state))
             first = kept[0].question.number if kept else reply.answer.number + 1

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from webbot.errors import BadInput, NotFound, Problem
 from webbot.messages import Conversation
-from webbot.reply import Reply
+from webbot.reply import Reply, follow
 from webbot.services import Services
 from webbot.web import forms
 from webbot.web.access import claim
@@ -174,7 +174,8 @@ class Pages:
                 conversation=conversation.id, url=_url(conversation), question=reply.question.id, answer=reply.answer.id,
                 html=render_template("_turn.html", turn=turn, conversation=self.views.conversation(conversation)),
             ), 201
-        reply.wait()
+        for _ in follow(reply, self.chat.channels):
+            pass  # somebody waits: the answer is not without followers
         return redirect(f"{_url(conversation)}#m{reply.question.id}", 303)
 
     def _refused(self, conversation: Conversation | None, problem: Problem, draft: str = "") -> ResponseReturnValue:

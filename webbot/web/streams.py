@@ -80,7 +80,7 @@ class ModelStatus:
         self.told = ""
 
     def line(self) -> str:
-        html = render_template("_models.html", models=self.views.models())
+        html = self.views.models_html()
         if html == self.told:
             return ""
         self.told = html

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from flask_babel import gettext
-from markupsafe import Markup
+from flask import render_template
+from flask_babel import get_locale, gettext
 
 from webbot.chat import Chat
 from webbot.errors import Problem
@@ -22,6 +22,7 @@ from webbot.web.texts import Texts
 
 PAGE_MESSAGES = 100  # fifty turns
 DAY = 86400.0
+MODELS_SECONDS = 0.5
 View = dict[str, Any]
 
 
@@ -31,6 +32,7 @@ class Views:
     def __init__(self, services: Services, texts: Texts) -> None:
         self.services, self.texts = services, texts
         self.chat: Chat = services.chat
+        self._models_html: dict[str, tuple[float, str]] = {}
 
     # the list of conversations
 
@@ -114,6 +116,16 @@ class Views:
 
     # the models
 
+    def models_html(self) -> str:
+        """The line about the models; made at most twice a second, however many tabs are told."""
+        locale = str(get_locale())
+        made, html = self._models_html.get(locale, (0.0, ""))
+        now = time.monotonic()
+        if not made or now - made > MODELS_SECONDS:
+            html = render_template("_models.html", models=self.models())
+            self._models_html[locale] = (now, html)
+        return html
+
     def models(self) -> View:
         services = self.services
         answering = services.engine.state()
@@ -146,10 +158,6 @@ def edge(turns: Sequence[Mapping[str, Any]]) -> str | None:
     if not turns or turns[0]["question"]["seen"]:
         return None
     return next((turn["question"]["id"] for turn in turns if turn["question"]["seen"]), None)
-
-
-def blocks_html(blocks: Sequence[str]) -> list[Markup]:
-    return [Markup(block) for block in blocks]  # noqa: S704 - the renderer has cleaned them
 
 
 def _spoken(spoken: Mapping[str, Any]) -> View:
