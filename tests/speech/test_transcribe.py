@@ -1,0 +1,190 @@
+"""The whole way from a browser's bytes to words, with the starter in its own process."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from tests.speech.conftest import ready
+from tests.speech.recordings import QUESTION, needs_ffmpeg, needs_voice, noises, packed, spoken, wav
+from webbot.errors import BadInput, Problem, TooLong, TooMany, Unavailable, Unusable
+from webbot.speech import weights
+from webbot.speech.transcribe import Transcriber
+
+pytestmark = [pytest.mark.model, pytest.mark.slow]
+
+# What browsers and phones send; the name that each one is sent under is never looked at.
+CONTAINERS = {
+    "webm from Chrome": ("webm", "-c:a", "libopus"), "ogg from Firefox": ("ogg", "-c:a", "libopus"),
+    "mp4 from Safari, index at the end": ("mp4", "-c:a", "aac"),
+    "fragmented mp4": ("mp4", "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"), "m4a": ("m4a", "-c:a", "aac"),
+    "flac": ("flac",), "mp3": ("mp3",), "aac in adts": ("aac", "-c:a", "aac"), "mka": ("mka", "-c:a", "libvorbis"),
+    "48 kHz stereo wav": ("wav", "-ar", "48000", "-ac", "2"), "8 kHz wav": ("wav", "-ar", "8000"),
+    "24 bit wav": ("wav", "-c:a", "pcm_s24le"), "vorbis": ("ogg", "-c:a", "libvorbis"),
+}
+
+
+@needs_voice
+@needs_ffmpeg
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_any_container_is_understood(name, transcriber, tmp_path):
+    suffix, *options = CONTAINERS[name]
+    heard = transcriber.transcribe(packed(spoken(), tmp_path, *options, suffix=suffix))
+    assert "capital" in heard.text and "France" in heard.text
+    assert (heard.language, heard.language_name, heard.sentence) == ("en", "English", "")
+    assert abs(heard.seconds - len(spoken()) / 16_000) < 0.2 and heard.took > 0
+
+
+@pytest.mark.parametrize("name", noises())
+def test_no_words_are_invented(name, transcriber):
+    heard = transcriber.transcribe(wav(noises()[name]))
+    assert heard.text == "" and heard.language == ""
+    assert ("silent" if name == "digital silence" else "noise") in heard.sentence
+
+
+@needs_voice
+def test_short_quiet_and_noisy_speech_is_understood(transcriber):
+    noise = np.random.default_rng(0).standard_normal(len(spoken()))
+    assert transcriber.transcribe(wav(spoken("Yes."))).text == "Yes."
+    assert transcriber.transcribe(wav(spoken() * 0.01, subtype="FLOAT")).text == QUESTION
+    assert "France" in transcriber.transcribe(wav(spoken() + 0.01 * noise)).text
+
+
+@needs_voice
+def test_recordings_longer_than_whispers_window(transcriber):
+    sentences = ["My name is Oliver.", "What is the capital of France?", "Please tell me a joke."] * 5
+    pause = np.zeros(16_000)
+    heard = transcriber.transcribe(wav(np.concatenate([part for text in sentences for part in (spoken(text), pause)])))
+    assert heard.seconds > 35
+    assert heard.text.count("capital of France") == 5 and heard.text.count("joke") >= 4
+
+
+@needs_voice
+def test_the_same_recording_gives_the_same_words(transcriber):
+    data = wav(spoken("Tell me about the moon and the stars."))
+    assert transcriber.transcribe(data).text == transcriber.transcribe(data).text
+
+
+@needs_voice
+def test_languages(transcriber):
+    data = wav(spoken())
+    for language in ("en", "EN-us", "en_GB", "English", ""):
+        assert transcriber.transcribe(data, language).language == "en"
+    with pytest.raises(Unusable, match="English only"):
+        transcriber.transcribe(data, "zh")
+    for language in ("xx", "<script>", "e" * 1000):
+        with pytest.raises(BadInput, match="not known"):
+            transcriber.transcribe(data, language)
+
+
+@pytest.mark.parametrize("data, kind", [
+    (b"", Unusable), (b"text, renamed to .webm" * 20, Unusable), (b"ffconcat version 1.0\nfile 'in'\n", Unusable),
+    (wav(np.zeros(61 * 16_000)), TooLong),
+])
+@needs_ffmpeg
+def test_bad_recordings_get_a_sentence_and_the_next_one_works(data, kind, transcriber):
+    with pytest.raises(kind):
+        transcriber.transcribe(data)
+    assert transcriber.transcribe(wav(np.zeros(16_000))).sentence
+    assert transcriber.state().status == "ready" and transcriber.busy() == 0
+
+
+@needs_voice
+def test_more_than_the_queue_holds_are_refused(transcriber):
+    results = []
+
+    def one():
+        try:
+            results.append(transcriber.transcribe(data).text)
+        except Problem as problem:
+            results.append(type(problem))
+
+    data = wav(spoken())
+    threads = [threading.Thread(target=one) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results.count(TooMany) + results.count(QUESTION) == 24
+    assert 1 <= results.count(TooMany) <= 7
+
+
+@needs_voice
+def test_whoever_leaves_frees_the_model(transcriber):
+    long = wav(np.concatenate([part for _ in range(10) for part in (spoken("Please tell me a long story."), np.zeros(9_000))]))
+    asked = transcriber.host.ask({"transcribe": True, "language": "en"}, long)
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        assert "text" not in next(asked)
+    asked.close()
+    began = time.monotonic()
+    assert transcriber.transcribe(wav(spoken("Yes."))).text == "Yes."
+    assert time.monotonic() - began < 20
+
+
+@needs_voice
+def test_a_killed_process_comes_back(tmp_path):
+    opened = ready(Transcriber(weights.STARTER.path, runtime=tmp_path, starter=True))
+    try:
+        data, found = wav(np.concatenate([spoken()] * 12)), []
+
+        def ask():
+            try:
+                found.append(opened.transcribe(data))
+            except Problem as problem:
+                found.append(problem)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        time.sleep(0.7)
+        os.kill(opened.host.pid, signal.SIGKILL)
+        thread.join(30)
+        assert isinstance(found[0], Unavailable)
+        time.sleep(0.3)
+        assert ready(opened).transcribe(wav(spoken("Yes."))).text == "Yes."
+        pid = opened.host.pid
+    finally:
+        opened.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(Unavailable):
+        opened.transcribe(data)
+
+
+class Canary:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def failed(path, folder):
+    opened = ready(Transcriber(path, runtime=folder / "run"))
+    state = opened.state()
+    opened.close()
+    assert state.status == "failed"
+    return state.sentence
+
+
+def test_weights_that_could_run_a_program_are_refused(tmp_path):
+    canary, path = tmp_path / "canary", tmp_path / "evil.pt"
+    torch.save({"dims": Canary(canary), "model_state_dict": {}}, path)
+    assert "could run a program" in failed(path, tmp_path)
+    path.write_bytes(pickle.dumps(Canary(canary)))
+    assert "could run a program" in failed(path, tmp_path)
+    assert not canary.exists()
+
+
+def test_weights_that_are_none_are_refused(tmp_path):
+    path = tmp_path / "broken.pt"
+    assert "There is no file" in failed(path, tmp_path)
+    path.write_bytes(weights.STARTER.path.read_bytes()[:3_000_000])
+    assert "not a whole Whisper model" in failed(path, tmp_path)
+    torch.save({"dims": {"n_mels": 80}, "model_state_dict": {}}, path)
+    assert "not a whole Whisper model" in failed(path, tmp_path)

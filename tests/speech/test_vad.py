@@ -1,0 +1,49 @@
+"""From probabilities to the stretches that Whisper may hear."""
+
+import sys
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webbot.speech import vad
+
+
+def test_stretches_have_margins_and_clicks_are_dropped():
+    probabilities = [0.0] * 100 + [0.9] * 50 + [0.0] * 100 + [0.9] * 2 + [0.0] * 100
+    assert vad.stretches(probabilities) == [vad.Stretch(100, 150)]
+    assert vad.windows(probabilities) == [[vad.Stretch(100 - vad.MARGIN, 150 + vad.MARGIN)]]
+
+
+def test_a_short_pause_does_not_end_a_stretch():
+    assert vad.stretches([0.9] * 10 + [0.1] * vad.PAUSE + [0.9] * 10) == [vad.Stretch(0, 20 + vad.PAUSE)]
+    assert len(vad.stretches([0.9] * 10 + [0.1] * (vad.PAUSE + 1) + [0.9] * 10)) == 2
+
+
+def test_nothing_is_heard_where_nobody_speaks():
+    assert vad.windows([]) == [] == vad.windows([0.4] * 1000) == vad.windows([0.0] * 50 + [1.0] * 4 + [0.0] * 50)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 700)), max_size=30))
+def test_windows_hold_all_speech_in_order_and_fit_whisper(runs):
+    probabilities = [probability for probability, length in runs for _ in range(length)]
+    windows = vad.windows(probabilities)
+    parts = [part for window in windows for part in window]
+    assert all(0 < sum(len(part) for part in window) <= vad.WINDOW for window in windows)
+    assert all(before.end <= after.start for before, after in pairwise(parts))
+    assert not parts or (parts[0].start >= 0 and parts[-1].end <= len(probabilities))
+    heard = {frame for part in parts for frame in range(part.start, part.end)}
+    if parts:
+        assert all(frame in heard for stretch in vad.stretches(probabilities) for frame in range(stretch.start, stretch.end))
+
+
+def test_the_sentences_for_nothing():
+    assert "silent" in vad.why_nothing(np.zeros(16_000, np.float32))
+    assert "noise" in vad.why_nothing(np.full(16_000, 0.1, np.float32))
+    assert "short" in vad.why_nothing(np.zeros(100, np.float32))
+
+
+def test_the_detector_is_found_without_importing_its_package():
+    assert vad.model_file().is_file()
+    assert "silero_vad" not in sys.modules
