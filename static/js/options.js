@@ -5,7 +5,11 @@ import { showTrouble } from "./trouble.js";
 import { word } from "./words.js";
 
 /** Forms marked `data-quiet`: sent without leaving the page. What they change comes back through the stream. */
-export function listenToQuietForms() {
+export function listenToOptions() {
+  document.addEventListener("change", ({ target }) => {
+    const name = document.getElementById("role-name");
+    if (name && target instanceof HTMLInputElement && target.dataset.title) name.textContent = target.dataset.title;
+  });
   document.addEventListener("submit", async (event) => {
     const form = /** @type {HTMLFormElement} */ (event.target);
     if (!("quiet" in form.dataset) || event.defaultPrevented) return;

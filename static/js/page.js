@@ -9,7 +9,7 @@ import { listenToKeys } from "./keys.js";
 import { List } from "./list.js";
 import { listenToMarks } from "./marks.js";
 import { showMemory } from "./memory.js";
-import { Speaks, listenToQuietForms } from "./options.js";
+import { Speaks, listenToOptions } from "./options.js";
 import { Follow } from "./scroll.js";
 import { Refusal, post } from "./server.js";
 import { showTrouble } from "./trouble.js";
@@ -29,7 +29,7 @@ const follow = new Follow(element("talk"), /** @type {HTMLElement} */ (element("
 const list = new List(element("list"), /** @type {HTMLInputElement} */ (element("search")));
 const composer = new Composer(form("composer"), ask);
 const voices = new Voices(composer);
-const speaks = new Speaks(form("speaks"), main.dataset.speaks === "on", (on) => (on ? voices.unlock() : voices.silence()));
+const speaks = new Speaks(form("speaks"), main.dataset.speaks === "on", (on) => voices.allow(on));
 const stream = new Stream({
   handle: (name, data) => handlers[name](data),
   behind: () => turns.growing !== null,
@@ -171,7 +171,7 @@ listenToMarks(turns.place, {
   again: () => answerLast("again"),
   edit: (message, question) => answerLast("edit", { message, question }),
 });
-listenToQuietForms();
+listenToOptions();
 listenToKeys({
   focus: () => composer.focus(),
   escape() {
@@ -189,9 +189,6 @@ document.getElementById("try")?.addEventListener("submit", (event) => {
   event.preventDefault();
   composer.setText(/** @type {HTMLButtonElement} */ (/** @type {SubmitEvent} */ (event).submitter).value);
   composer.send();
-});
-document.addEventListener("change", ({ target }) => {
-  if (target instanceof HTMLInputElement && target.dataset.title) element("role-name").textContent = target.dataset.title;
 });
 addEventListener("popstate", () => location.reload());
 

@@ -1,7 +1,11 @@
 // The page's side of voice: the microphone at the composer, and finished sentences spoken aloud. When the voice modules do
 // not load, writing and reading go on without them.
 import { announce } from "./announce.js";
+import { showTrouble } from "./trouble.js";
 import { allWords } from "./words.js";
+
+/** The name of the role that answers: it chooses the voice. */
+const role = () => document.getElementById("role-name")?.textContent ?? "";
 
 export class Voices {
   /** @param {import("./composer.js").Composer} composer */
@@ -36,6 +40,13 @@ export class Voices {
     this.speaker?.unlock();
   }
 
+  /** The person switched spoken answers on or off. @param {boolean} on */
+  allow(on) {
+    if (!on) return this.silence();
+    this.unlock();
+    if (this.speaker?.sentence) showTrouble(this.speaker.sentence);
+  }
+
   silence() {
     this.speaker?.silence();
     this.showReading();
@@ -52,7 +63,7 @@ export class Voices {
     this.heard.add(key);
     const here = this.begun.has(answer) || document.visibilityState === "visible";
     if (speaks && this.speaker) {
-      if (here) this.speaker.say(text, language);
+      if (here) this.speaker.say(text, language, { role: role() });
     } else {
       announce(text);
     }
@@ -65,7 +76,7 @@ export class Voices {
     if (stop || !text || !this.speaker) return;
     this.unlock();
     this.reading = button;
-    this.speaker.say(text, "");
+    this.speaker.say(text, "", { role: role() });
     button.setAttribute("aria-pressed", "true");
   }
 

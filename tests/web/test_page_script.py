@@ -241,7 +241,7 @@ def test_a_phone_is_wide_enough(site, visit, scheme):
     ask(page, "| a | b |\n|---|---|\n| " + "x" * 200 + " | y |\n\n```\n" + "long " * 60 + "\n```\n")
     answered(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    small = page.evaluate("""[...document.querySelectorAll('.head button, .writing :is(button, label), .marks > button, .edit > summary')]
+    small = page.evaluate("""[...document.querySelectorAll('.head button, .writing :is(button, label), .marks > button, summary')]
         .filter((each) => each.checkVisibility()).map((each) => [each.outerHTML.slice(0, 60), each.getBoundingClientRect()])
         .filter(([, box]) => box.width < 44 || box.height < 44).map(([name]) => name)""")
     assert small == []
