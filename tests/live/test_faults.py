@@ -178,3 +178,29 @@ def test_two_hundred_idle_pages_beside_an_answer(live):
     finally:
         pages.kill()
         pages.wait()
+
+
+def test_a_full_disk_refuses_writing_and_nothing_else(live, tmp_path):
+    disk = tmp_path / "small"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", disk], capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here (needs root)")
+    try:
+        server = live(data=str(disk))
+        visitor = server.visitor()
+        key, _, _ = visitor.answer("kept")
+        with (disk / "filler").open("wb") as filler, pytest.raises(OSError, match="space"):
+            while True:
+                filler.write(b"x" * 100_000)
+                filler.flush()
+        refused = {visitor.http.post(f"/c/{key}/turns", data={"question": "w " * 3000}).status_code for _ in range(20)}
+        assert 507 in refused
+        assert refused <= {201, 409, 507}
+        assert "kept" in visitor.page(key)
+        assert visitor.http.get("/readyz").json()["parts"]["store"]["status"] == "failed"
+        assert visitor.http.post(f"/c/{key}/delete").status_code == 200, "deleting works on a full disk"
+        (disk / "filler").unlink()
+        assert until(lambda: visitor.http.post("/turns", data={"question": "again"}).status_code == 201, 30)
+        server.stop()
+    finally:
+        subprocess.run(["umount", "-l", disk], check=False)
