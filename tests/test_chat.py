@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from webbot.chat import Chat, Limits, title_of
 from webbot.engines.echo import EchoEngine
 from webbot.errors import BadInput, Conflict, NotFound, TooLong, Unavailable
-from webbot.messages import Cancelled, Delta, Failed, Finished, Options
+from webbot.messages import Cancelled, Delta, Failed, Finished, Message, Options
 from webbot.reply import follow
 from webbot.store.sql import SqlStore
 
@@ -111,6 +111,35 @@ def test_one_answer_at_a_time(make):
     chat.ask("ann", key, "a b c d e f g")
     with pytest.raises(Conflict):
         chat.ask("ann", key, "again")
+
+
+def test_of_many_questions_at_once_one_is_asked(make, store):
+    chat = make(WatchedEcho(pause=0.05))
+    key = chat.create("ann", "").id
+    ends = []
+
+    def ask_now():
+        try:
+            chat.ask("ann", key, "a b c d e f")
+            ends.append("asked")
+        except Conflict:
+            ends.append("refused")
+
+    askers = [threading.Thread(target=ask_now) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join(10)
+    assert sorted(ends) == ["asked"] + ["refused"] * 7
+    assert len(store.messages("ann", key)) == 2
+
+
+def test_an_answer_whose_end_was_not_stored_blocks_nobody(make, store):
+    chat = make()
+    key = chat.create("ann", "").id
+    store.begin_turn("ann", key, Message(role="user", text="lost"))
+    ask(chat, key, "next")
+    assert [m.status for m in store.messages("ann", key) if m.role == "assistant"] == ["failed", "complete"]
 
 
 def test_a_lost_model_keeps_the_partial_answer_and_says_so(make, store):

@@ -34,7 +34,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer a form's Origin is null, like that of a foreign page
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
@@ -158,7 +158,9 @@ def check_origin() -> None:
     changes = request.method not in SAFE or request.path == "/session_out" or request.path.endswith("/events")
     if not changes:
         return
-    if site is not None and site not in ("same-origin", "none"):
+    if site in ("same-origin", "none"):
+        return
+    if site is not None:
         raise NotAllowed("This request came from another site's page and was refused.")
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin)[:2] != (request.scheme, request.host):

@@ -10,21 +10,22 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from webbot import memory, metrics
 from webbot.channel import Channels
+from webbot.chat.growing import Growing
+from webbot.chat.news import Changed, Gone
+from webbot.chat.sight import Sight, budget_of
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong, Unavailable
-from webbot.memory import Budget, Turn
-from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Started, Usage, Window
+from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Started, Window
 from webbot.reply import Began, Reply
 from webbot.store.base import Store
 
-SAVE_SECONDS = 1.0  # a growing answer is saved this often
 PATIENCE_SECONDS = 20.0  # a question waits this long for a model that is still loading
 TITLE_CHARACTERS = 60
-MOST_ROLES = 1000  # whose token counts are kept
 INTERRUPTED = "The server stopped in the middle of this answer."
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ class Chat:
         self.options, self.limits = options, limits or Limits()
         self.channels = Channels()
         self._running: dict[str, Reply] = {}
-        self._roles: dict[tuple[str, str], int] = {}
+        self._beginning: set[str] = set()
+        self.sight = Sight(engine, store)
         self._lock = threading.Lock()
         self._closing = False
 
@@ -66,21 +68,44 @@ class Chat:
         Raises BadInput for an empty question, TooLong for one that the window cannot hold, Conflict while another answer of
         the conversation is being written, Unavailable when no model comes up in time. Then nothing was stored.
         """
-        self._check(owner, conversation, text)
+        self._check(text)
         about = self.store.conversation(owner, conversation)
-        state = self._ready()
-        tokens = self.engine.count([text])[0]
-        window = self._window(about, state, tokens, before=replace_from)
-        question = Message(role="user", text=text, tokens=tokens, counted_by=state.tokenizer, spoken=spoken or {})
-        question, answer = self.store.begin_turn(owner, conversation, question, replace_from=replace_from)
-        window = dataclasses.replace(window, first=window.first or question.number)
-        self._mark(about, state, window, text)
-        reply = Reply(owner, conversation, question, answer, self.limits.grace)
-        with self._lock:
+        with self._claimed(conversation):
+            state = self._ready()
+            tokens = self.engine.count([text])[0]
+            window = self.sight.window(about, state, tokens, before=replace_from)
+            question = Message(role="user", text=text, tokens=tokens, counted_by=state.tokenizer, spoken=spoken or {})
+            question, answer = self._begin(owner, conversation, question, replace_from)
+            window = dataclasses.replace(window, first=window.first or question.number)
+            self._mark(about, state, window, text)
+            reply = Reply(owner, conversation, question, answer, self.limits.grace)
             self._running[conversation] = reply
         self.channels.post(conversation, Began(reply, replace_from))
         reply.run(lambda reply: self._turn(reply, about, window, options or self.options(state)), self.channels, self._done)
         return reply
+
+    @contextmanager
+    def _claimed(self, conversation: str) -> Iterator[None]:
+        """Keeps every other turn of the conversation out while one begins. Raises Conflict while one begins or runs."""
+        with self._lock:
+            if conversation in self._running or conversation in self._beginning:
+                raise Conflict("An answer is still being written in this conversation. Stop it or wait for its end.")
+            self._beginning.add(conversation)
+        try:
+            yield
+        finally:
+            self._beginning.discard(conversation)
+
+    def _begin(self, owner: str, conversation: str, question: Message, replace_from: int | None) -> tuple[Message, Message]:
+        """Commits the turn. An answer that is stored as streaming though nobody writes it lost its end, and is ended first."""
+        try:
+            return self.store.begin_turn(owner, conversation, question, replace_from=replace_from)
+        except Conflict:
+            last = self.store.messages(owner, conversation, limit=1)
+            if not last or last[0].status != "streaming":
+                raise
+            self.store.save_answer(owner, conversation, dataclasses.replace(last[0], status="failed", error=INTERRUPTED))
+            return self.store.begin_turn(owner, conversation, question, replace_from=replace_from)
 
     def again(self, owner: str, conversation: str, *, options: Options | None = None) -> Reply:
         """Answers the last question once more; the answer it had is dropped."""
@@ -112,10 +137,10 @@ class Chat:
 
     def _turn(self, reply: Reply, about: Conversation, window: Window, options: Options) -> Iterator[Event]:
         """One turn: what the model sees, the answer as it grows, its end in the store whatever happens."""
-        answer = _Growing(self.store, reply)
+        answer = Growing(self.store, reply)
         try:
             yield Started(window)
-            prompt = self._prompt(about, window, reply.question)
+            prompt = self.sight.prompt(about, window, reply.question)
             room = dataclasses.replace(options, max_tokens=self._room(options, window))
             for event in self.engine.answer(prompt, room, owner=reply.owner):
                 if isinstance(event, Delta):
@@ -123,7 +148,7 @@ class Chat:
                     yield event
                 else:
                     answer.end("complete", usage=event.usage)
-                    self._forget(reply, about)
+                    self.sight.forget(reply.owner, reply.conversation, reply.answer.number)
                     self._measure(event)
                     yield event
         except Problem as problem:
@@ -133,7 +158,7 @@ class Chat:
         except GeneratorExit:
             metrics.answers.labels("stopped").inc()
             answer.end("stopped")
-            self._forget(reply, about)
+            self.sight.forget(reply.owner, reply.conversation, reply.answer.number)
             raise
         except Exception:
             answer.end("failed", error="The answer ended unexpectedly. Please try again.")
@@ -144,9 +169,12 @@ class Chat:
         changes: dict[str, object] = {} if about.title else {"title": title_of(text)}
         if about.cut_for != state.tokenizer or window.first > about.remembers_from:
             changes |= {"remembers_from": window.first, "cut_for": state.tokenizer}
-        if changes:
-            self.store.change_conversation(about.owner, about.id, **changes)
-            self.channels.post(about.id, Changed())
+        try:
+            if changes:
+                self.store.change_conversation(about.owner, about.id, **changes)
+                self.channels.post(about.id, Changed())
+        except Problem as problem:
+            log.warning("a conversation's mark was not kept: %s", problem)  # the turn is stored; the next one keeps it
 
     def _done(self, reply: Reply) -> None:
         with self._lock:
@@ -180,89 +208,32 @@ class Chat:
         self.store.delete_conversation(owner, conversation)
         self.channels.post(conversation, Gone())
 
+    def window(self, owner: str, conversation: str) -> Window | None:
+        """What the model will see of the conversation in the next turn, without a question; None while no model is ready."""
+        state = self.engine.state()
+        return self.sight.window(self.store.conversation(owner, conversation), state) if state.status == "ready" else None
+
     def check_role(self, role: str) -> None:
         """Raises TooLong for a role over a quarter of the window; without a ready model only its bytes are checked."""
         if len(role.encode()) > self.limits.question_bytes:
             raise TooLong("The role is longer than {limit} bytes.", limit=self.limits.question_bytes)
         state = self.engine.state()
         if state.status == "ready" and role:
-            memory.check_role(self._role_tokens(role, state), budget_of(state))
+            memory.check_role(self.sight.role_tokens(role, state), budget_of(state))
 
-    # what the model sees
-
-    def window(self, owner: str, conversation: str) -> Window | None:
-        """What the model will see of the conversation in the next turn, without a question; None while no model is ready."""
-        state = self.engine.state()
-        if state.status != "ready":
-            return None
-        return self._window(self.store.conversation(owner, conversation), state)
-
-    def _window(
-        self, about: Conversation, state: EngineState, question_tokens: int | None = None, before: int | None = None
-    ) -> Window:
-        role = self._role_tokens(about.role, state)
-        return memory.fit(role, self._past(about, state, before), question_tokens, budget_of(state))
-
-    def _role_tokens(self, role: str, state: EngineState) -> int:
-        """The tokens of a role, counted once: a page is shown without asking the model, which may be busy or hang."""
-        if not role:
-            return 0
-        key = (state.tokenizer, role)
-        if key not in self._roles:
-            if len(self._roles) > MOST_ROLES:
-                self._roles.clear()
-            self._roles[key] = self.engine.count([role])[0]
-        return self._roles[key]
-
-    def _past(self, about: Conversation, state: EngineState, before: int | None = None) -> list[Turn]:
-        """The turns from the conversation's mark on, every message counted for this model."""
-        start = about.remembers_from if about.cut_for == state.tokenizer else 0
-        messages = list(self.store.messages(about.owner, about.id, start=start, before=before))
-        uncounted = [message for message in messages if message.tokens is None or message.counted_by != state.tokenizer]
-        if uncounted:
-            counts = dict(zip([m.id for m in uncounted], self.engine.count([m.text for m in uncounted]), strict=True))
-            settled = {m.id: counts[m.id] for m in uncounted if m.status != "streaming"}
-            self.store.save_counts(about.owner, about.id, settled, state.tokenizer)
-            messages = [dataclasses.replace(m, tokens=counts.get(m.id, m.tokens)) for m in messages]
-        return memory.turns(messages, budget_of(state))
-
-    def _prompt(self, about: Conversation, window: Window, question: Message) -> list[Message]:
-        kept = set(window.kept)
-        past = self.store.messages(about.owner, about.id, start=window.first, before=question.number) if kept else []
-        role = [Message(role="system", text=about.role)] if about.role else []
-        return [*role, *(message for message in past if message.id in kept), question]
+    # checks
 
     def _room(self, options: Options, window: Window) -> int:
         limits = [limit for limit in (options.max_tokens, self.limits.max_answer, window.reserve) if limit]
         return max(1, min(limits))
 
-    def _forget(self, reply: Reply, about: Conversation) -> None:
-        """Right after the reply: moves the conversation's mark when memory is over its limit, so that no turn waits for it."""
-        try:
-            state = self.engine.state()
-            if state.status != "ready":
-                return
-            about = self.store.conversation(reply.owner, reply.conversation)
-            role = self._role_tokens(about.role, state)
-            past = self._past(about, state)
-            kept = memory.after_reply(role, past, budget_of(state))
-            first = kept[0].question.number if kept else reply.answer.number + 1
-            if len(kept) < len(past):
-                self.store.change_conversation(reply.owner, reply.conversation, remembers_from=first, cut_for=state.tokenizer)
-        except Problem as problem:
-            log.warning("memory was not cut: %s", problem)  # the next turn cuts it
-
-    # checks
-
-    def _check(self, owner: str, conversation: str, text: str) -> None:
+    def _check(self, text: str) -> None:
         if self._closing:
             raise Unavailable("The server is restarting. Please try again in a moment.", retry_after=5)
         if not text.strip():
             raise BadInput("The question is empty.")
         if len(text.encode()) > self.limits.question_bytes:
             raise TooLong("The question is longer than {limit} bytes. Please shorten it.", limit=self.limits.question_bytes)
-        if self.running(owner, conversation):
-            raise Conflict("An answer is still being written in this conversation. Stop it or wait for its end.")
 
     def _ready(self) -> EngineState:
         """The engine's state once it is ready; a model that is just loading is waited for."""
@@ -299,75 +270,9 @@ class Chat:
             reply.wait(max(0.0, until - time.monotonic()))
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """Posted when a conversation was renamed, got another role or was cleared."""
-
-    cleared: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """Posted when a conversation was deleted."""
-
-
-class _Growing:
-    """An answer on its way into the store: saved as it grows, and once at its end."""
-
-    def __init__(self, store: Store, reply: Reply) -> None:
-        self.store, self.reply = store, reply
-        self.parts: list[str] = []
-        self.saved = time.monotonic()
-
-    def grow(self, text: str) -> None:
-        if not text:
-            return
-        self.parts.append(text)
-        if time.monotonic() - self.saved > SAVE_SECONDS:
-            self._save(status="streaming")
-            self.saved = time.monotonic()
-
-    def end(self, status: str, **fields: object) -> None:
-        self._save(status=status, **fields)
-
-    def _save(self, **fields: object) -> None:
-        answer = dataclasses.replace(self.reply.answer, text="".join(self.parts), **fields)  # type: ignore[arg-type]
-        try:
-            self.store.save_answer(self.reply.owner, self.reply.conversation, answer)
-        except NotFound:
-            self.reply.stop()  # the conversation was deleted meanwhile
-        except Problem as problem:
-            log.error("an answer could not be saved: %s", problem)  # it goes on: the person still reads it
-            if fields["status"] != "streaming":
-                self._retry(answer)
-
-    def _retry(self, answer: Message) -> None:
-        """The end of an answer must not be lost to a full disk or a lock that soon goes away."""
-
-        def save() -> None:
-            for pause in (1, 2, 4, 8, 15, 30, 60):
-                time.sleep(pause)
-                try:
-                    return self.store.save_answer(self.reply.owner, self.reply.conversation, answer)
-                except NotFound:
-                    return None
-                except Problem:
-                    continue
-            return None
-
-        threading.Thread(target=save, daemon=True, name="save again").start()
-
-
-def budget_of(state: EngineState) -> Budget:
-    return Budget(state.context, state.opening, state.frame)
-
-
 def title_of(text: str) -> str:
     """A title from a question: its first line, on one line, cut at a word."""
     line = " ".join(text.split())
     if len(line) <= TITLE_CHARACTERS:
         return line
     return line[:TITLE_CHARACTERS].rsplit(" ", 1)[0].rstrip(" ,;:.") + " …"
-
-
-__all__ = ["Changed", "Chat", "Gone", "Limits", "Usage", "budget_of", "title_of"]
