@@ -1,0 +1,141 @@
+"""How long speech takes: `python benchmarks/speech.py [--weights FILE] [--base-shape] [--device auto|cpu|cuda] [--rounds N]`.
+
+A clip of 5 s through openai-whisper's own `transcribe` and through webbot's worker process, each with the language given and
+left to be found, alternating. An English-only model like the starter has no language to find; `--base-shape` adds what that
+costs with the published shape of Whisper base (random weights, 24 tokens): openai-whisper encodes twice, webbot once. Needs
+espeak-ng. Prints a table and writes benchmarks/results/speech.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+import whisper
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from webbot.speech import weights  # noqa: E402
+from webbot.speech.transcribe import Transcriber  # noqa: E402
+
+RATE, SECONDS, TOKENS = 16_000, 5, 24
+TEXT = "Hello, my name is Oliver. What is the capital of France? Please tell me a joke."
+BASE = whisper.ModelDimensions(
+    n_mels=80, n_audio_ctx=1500, n_audio_state=512, n_audio_head=8, n_audio_layer=6, n_vocab=51_865, n_text_ctx=448,
+    n_text_state=512, n_text_head=8, n_text_layer=6,
+)
+
+
+def clip() -> np.ndarray:
+    """Five seconds of speech, mono at 16 kHz."""
+    made = subprocess.run(["espeak-ng", "-v", "en", "--stdout", TEXT], capture_output=True, check=True).stdout
+    samples, rate = soundfile.read(io.BytesIO(made), dtype="float32")
+    samples = soxr.resample(samples, rate, RATE)[: SECONDS * RATE]
+    return np.pad(samples, (0, SECONDS * RATE - len(samples)))
+
+
+def alternate(sides: dict[str, Callable[[], str]], rounds: int) -> list[dict[str, Any]]:
+    """Each side once a round, after one round that does not count; the median in milliseconds."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    texts = {name: run() for name, run in sides.items()}
+    for _ in range(rounds):
+        for name, run in sides.items():
+            began = time.perf_counter()
+            run()
+            times[name].append(1000 * (time.perf_counter() - began))
+    return [
+        {"what": name, "median_ms": round(statistics.median(found)), "least_ms": round(min(found)), "text": texts[name]}
+        for name, found in times.items()
+    ]
+
+
+def whole_way(path: Path, device: str, rounds: int) -> list[dict[str, Any]]:
+    """openai-whisper in this process, webbot's worker in its own, with the same file and as many threads."""
+    samples, data = clip(), io.BytesIO()
+    soundfile.write(data, samples, RATE, format="WAV", subtype="PCM_16")
+    chosen = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    model = whisper.load_model(str(path), device=chosen)
+    with tempfile.TemporaryDirectory() as folder:
+        worker = Transcriber(path, runtime=Path(folder), device=device)
+        try:
+            while worker.state().status == "loading":
+                time.sleep(0.1)
+
+            def plain(language: str | None) -> str:
+                return whisper.transcribe(model, samples, language=language, fp16=chosen == "cuda")["text"].strip()
+
+            return alternate({
+                "openai-whisper, language given": lambda: plain("en"),
+                "openai-whisper, language found": lambda: plain(None),
+                "webbot's worker, language given": lambda: worker.transcribe(data.getvalue(), "en").text,
+                "webbot's worker, language found": lambda: worker.transcribe(data.getvalue(), "").text,
+            }, rounds)
+        finally:
+            worker.close()
+
+
+def base_shape(device: str, rounds: int) -> list[dict[str, Any]]:
+    """What finding the language costs. Only the times mean something: the weights are random."""
+    torch.manual_seed(0)
+    chosen = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    model = whisper.Whisper(BASE).to(chosen).eval()
+    samples = clip()
+    plain = {"temperature": 0.0, "sample_len": TOKENS, "fp16": chosen == "cuda", "no_speech_threshold": None}
+    mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(samples)).to(chosen)
+
+    def transcribe(language: str | None) -> str:
+        # without time stamps: those of random weights would send transcribe() through the clip many times
+        whisper.transcribe(model, samples, language=language, without_timestamps=True, **plain)
+        return ""
+
+    def once() -> str:
+        model.decode(mel, whisper.DecodingOptions(temperature=0.0, sample_len=TOKENS, fp16=chosen == "cuda"))
+        return ""
+
+    return alternate({
+        "base shape: openai-whisper, language given": lambda: transcribe("en"),
+        "base shape: openai-whisper, language found": lambda: transcribe(None),
+        "base shape: encoded once, language found": once,
+    }, rounds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--weights", type=Path, default=weights.STARTER.path, help="a file in openai-whisper's format")
+    parser.add_argument("--base-shape", action="store_true")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--rounds", type=int, default=7)
+    wanted = parser.parse_args()
+    rows = whole_way(wanted.weights, wanted.device, wanted.rounds)
+    if wanted.base_shape:
+        rows += base_shape(wanted.device, wanted.rounds)
+    cuda = wanted.device != "cpu" and torch.cuda.is_available()
+    machine = torch.cuda.get_device_name() if cuda else f"{platform.machine()}, {os.cpu_count()} cores"
+    print(f"{SECONDS} s of speech, {wanted.weights.stem}, {machine}, torch {torch.__version__}, {wanted.rounds} rounds\n")
+    print(f"{'what':44} {'median ms':>9} {'least ms':>9}")
+    for row in rows:
+        print(f"{row['what']:44} {row['median_ms']:9} {row['least_ms']:9}")
+    target = ROOT / "benchmarks" / "results" / "speech.json"
+    target.parent.mkdir(exist_ok=True)
+    about = {"weights": wanted.weights.stem, "machine": machine, "torch": torch.__version__, "seconds": SECONDS}
+    target.write_text(json.dumps(about | {"rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
