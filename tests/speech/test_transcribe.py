@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 import torch
+import whisper
 
 from tests.speech.conftest import ready
 from tests.speech.recordings import QUESTION, needs_ffmpeg, needs_voice, noises, packed, spoken, wav
@@ -154,6 +155,27 @@ def test_a_killed_process_comes_back(tmp_path):
         os.kill(pid, 0)
     with pytest.raises(Unavailable):
         opened.transcribe(data)
+
+
+@needs_voice
+def test_a_model_of_many_languages_that_only_guesses_invents_nothing(tmp_path):
+    """The shape of Whisper base, but thinner and with random weights: whatever it says is not to be believed."""
+    torch.manual_seed(0)
+    thin = whisper.ModelDimensions(
+        n_mels=80, n_audio_ctx=1500, n_audio_state=64, n_audio_head=1, n_audio_layer=1, n_vocab=51_865, n_text_ctx=448,
+        n_text_state=64, n_text_head=1, n_text_layer=1,
+    )
+    path = tmp_path / "thin.pt"
+    torch.save({"dims": vars(thin), "model_state_dict": whisper.Whisper(thin).state_dict()}, path)
+    opened = ready(Transcriber(path, runtime=tmp_path / "run"))
+    try:
+        assert opened.state().info["multilingual"]
+        for language in ("", "zh", "German"):
+            heard = opened.transcribe(wav(spoken()), language)
+            assert heard.text == "" and "no words could be made out" in heard.sentence
+        assert "noise" in opened.transcribe(wav(noises()["white noise"])).sentence
+    finally:
+        opened.close()
 
 
 class Canary:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,10 @@ def load_whisper(path: Path, device: torch.device) -> Whisper:
     return model.to(device).eval()
 
 
+class Left(Exception):
+    """Whoever asked has gone."""
+
+
 class VoiceDetector:
     """The probability of speech, frame by frame."""
 
@@ -71,7 +76,7 @@ class VoiceDetector:
         self.model = torch.jit.load(str(vad.model_file()), map_location="cpu").eval()
 
     def __call__(self, samples: NDArray[np.float32], gone: Gone) -> NDArray[np.float32]:
-        """One probability for each 512 samples; ends early when `gone`."""
+        """One probability for each 512 samples. Raises Left once `gone` is true."""
         frames = np.pad(samples * vad.gain(samples), (0, -len(samples) % vad.FRAME)).reshape(-1, vad.FRAME)
         found = np.zeros(len(frames), np.float32)
         threads = torch.get_num_threads()
@@ -82,7 +87,7 @@ class VoiceDetector:
             with torch.inference_mode(), torch.jit.optimized_execution(False):
                 for number in np.flatnonzero(np.abs(frames).max(axis=1) > vad.SILENT):
                     if number % 64 == 0 and gone():
-                        break
+                        raise Left
                     found[number] = self.model(torch.from_numpy(frames[number]), 16_000).item()
         finally:
             torch.set_num_threads(threads)
@@ -132,19 +137,37 @@ class Recogniser:
         self._decode(noise, "en")
 
     def hear(self, samples: NDArray[np.float32], language: str, gone: Gone) -> Heard:
-        """The words in mono samples at 16 kHz. `language` comes from `language()`; `gone` ends the work early."""
+        """The words in mono samples at 16 kHz. `language` comes from `language()`. Raises Left once `gone` is true."""
         probabilities = self.detector(samples, gone)
+        with self._left_at_any_token(gone):
+            return self._words(samples, probabilities, language)
+
+    @contextmanager
+    def _left_at_any_token(self, gone: Gone) -> Iterator[None]:
+        """Whisper has no stop of its own: it is left where its decoder begins on a token."""
+
+        def check(*_: object) -> None:
+            if gone():
+                raise Left
+
+        hook = self.model.decoder.register_forward_pre_hook(check)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+    def _words(self, samples: NDArray[np.float32], probabilities: NDArray[np.float32], language: str) -> Heard:
         windows = vad.windows(probabilities)
         speech = probabilities >= vad.GOES_ON
         texts: list[str] = []
         for window in windows:
-            for found, text in self._window(samples, speech, window, language, gone):
+            for found, text in self._window(samples, speech, window, language):
                 language = language or found
                 texts.append(text)
         return Heard(" ".join(" ".join(texts).split()), language, bool(windows))
 
     def _window(
-        self, samples: NDArray[np.float32], speech: NDArray[np.bool_], window: list[vad.Stretch], language: str, gone: Gone
+        self, samples: NDArray[np.float32], speech: NDArray[np.bool_], window: list[vad.Stretch], language: str
     ) -> Iterator[tuple[str, str]]:
         """(language, words) of at most 30 s, in order. Where Whisper has doubts or repeats itself, each half is heard alone."""
         heard = np.concatenate([samples[part.start * vad.FRAME : part.end * vad.FRAME] for part in window])
@@ -152,11 +175,11 @@ class Recogniser:
         half = len(window) // 2
         start = 0
         # Whisper may stop before the end; it is then asked again from there.
-        while voiced[start // vad.FRAME :].sum() >= vad.SHORTEST and not gone():
+        while voiced[start // vad.FRAME :].sum() >= vad.SHORTEST:
             result = self._decode(heard[start:], language, TEMPERATURES[:1] if half else TEMPERATURES)
             if half and not start and not _believed(result):
                 for part in (window[:half], window[half:]):
-                    yield from self._window(samples, speech, part, language, gone)
+                    yield from self._window(samples, speech, part, language)
                 return
             segments, advance = self._segments(result, len(heard) - start)
             for first, last, text in segments:
