@@ -58,7 +58,7 @@ main() {
   local marks=()
   case ${1:-} in
     -h | --help) usage; exit 0 ;;
-    --fast) marks=(-m "not slow and not browser and not model" --timeout 30); shift ;;
+    --fast) marks=(-m "not slow and not browser and not model" --timeout 30 --numprocesses auto); shift ;;
   esac
   install_packages
   if [ "${#marks[@]}" = 0 ]; then install_programs; fi

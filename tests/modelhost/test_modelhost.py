@@ -88,6 +88,7 @@ def test_a_lost_process_ends_the_answer_and_comes_back(ready):
     assert frames_of(ready, do="count", to=1)[0] == {"number": 0}
 
 
+@pytest.mark.slow
 def test_a_hung_process_is_killed_after_the_patience(make):
     host = make(patience=2.0)
     assert until(lambda: host.state().status == "ready")

@@ -83,6 +83,7 @@ def test_a_list_of_files_opens_no_file(tmp_path):
     assert list(folder.iterdir()) == [neighbour]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["flac", "webm"])
 @needs_ffmpeg
 def test_ten_hours_in_a_small_file_are_refused_soon(codec, tmp_path):

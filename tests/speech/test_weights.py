@@ -39,6 +39,7 @@ def test_names_and_paths(tmp_path, monkeypatch):
     assert weights.known("turbo") and not weights.known("nonsense") and not weights.known("")
 
 
+@pytest.mark.slow
 def test_the_table_is_that_of_openai_whisper():
     program = "import json, whisper; print(json.dumps(whisper._MODELS))"
     published = json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout)

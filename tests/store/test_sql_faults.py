@@ -71,6 +71,7 @@ class TestKill:
         store.close()
 
 
+@pytest.mark.slow
 class TestLock:
     @pytest.fixture
     def lock(self, tmp_path):
@@ -195,6 +196,7 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
+@pytest.mark.slow
 class TestFullDisk:
     def test_reading_and_deleting_work_and_it_recovers_alone(self, small_disk):
         store = SqlStore(url(small_disk))

@@ -32,6 +32,7 @@ def apply(blocks, change):
     return blocks[:start] + fresh
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("markup", ["markdown", "textile"])
 @given(text=texts, cuts=st.lists(st.integers(1, 9), min_size=1, max_size=40))
 @settings(max_examples=80, deadline=None)

@@ -110,6 +110,7 @@ def test_the_operators_text_is_cleaned_too():
 WORDS = [*"<>\"'&=/!-[]()*_`~$\\{}^#|:;.%@+ \n\tax1", "script", "onerror=", "http://a.b", "javascript:", "math", "bc. "]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(WORDS), max_size=100).map("".join))
 @settings(max_examples=250, deadline=None)
 def test_whatever_is_written(text):
