@@ -14,13 +14,19 @@ export class Grace {
     this.listening = new AbortController();
     const { signal } = this.listening;
     const box = /** @type {HTMLElement} */ (form.querySelector("textarea"));
-    for (const event of ["pointerdown", "beforeinput", "input", "paste", "compositionstart", "focus"]) {
+    for (const event of ["pointerdown", "beforeinput", "input", "paste", "compositionstart"]) {
       box.addEventListener(event, () => this.end(true), { signal });
     }
     box.addEventListener("keydown", () => this.end(true), { signal, capture: true });
-    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.end(true), { signal, capture: true });
-    form.addEventListener("submit", () => this.end(null), { signal, capture: true });
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.escape(event), { signal, capture: true });
+    form.addEventListener("submit", () => this.end(true), { signal, capture: true });
     this.timer = setTimeout(() => this.end(false), this.milliseconds);
+  }
+
+  /** This Escape means the words, not the answer that may be growing. @param {Event} event */
+  escape(event) {
+    event.stopPropagation();
+    this.end(true);
   }
 
   /** @param {boolean | null} kept null: nothing more is to be done */

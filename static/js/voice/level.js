@@ -19,10 +19,13 @@ export class Level {
     this.report = report;
     this.lastSound = performance.now();
     this.heard = false; // whether there was ever a sound
+    this.blind = true; // as long as the browser does not let the page listen in
     this.timer = setInterval(() => this.measure(), EVERY);
   }
 
   measure() {
+    if (this.source.context.state !== "running") return this.wait();
+    this.blind = false;
     this.analyser.getFloatTimeDomainData(this.samples);
     let sum = 0;
     let peak = 0;
@@ -37,6 +40,11 @@ export class Level {
     }
     const level = Math.min(1, Math.sqrt(Math.sqrt(sum / this.samples.length) / LOUD));
     this.report(level, (now - this.lastSound) / 1000);
+  }
+
+  wait() {
+    this.lastSound = performance.now();
+    this.report(0, 0);
   }
 
   stop() {

@@ -6,6 +6,7 @@ import { drawLevel } from "./level.js";
 import { Note } from "./note.js";
 import { sentence } from "./sentences.js";
 import { Session } from "./session.js";
+import { Strip } from "./strip.js";
 import { Failure, transcribe } from "./transcript.js";
 
 const USUAL_LIMIT = 600; // seconds
@@ -19,19 +20,21 @@ export class Microphone {
     this.composer = composer;
     this.words = words;
     this.form = /** @type {HTMLElement} */ (composer.element);
-    this.strip = /** @type {HTMLElement | null} */ (this.form.querySelector(".listening .words"));
+    this.strip = new Strip(this.form.querySelector(".listening .words"));
     this.note = new Note(this.form);
     /** @type {"idle" | "asking" | "listening" | "transcribing" | "grace"} */ this.state = "idle";
     /** @type {Session | null} */ this.session = null;
     /** @type {Grace | null} */ this.grace = null;
     /** @type {AbortController | null} */ this.upload = null;
     /** @type {HTMLElement | null} */ this.meter = null;
+    this.cutOff = false;
     button.addEventListener("click", () => this.press());
     for (const finish of this.form.querySelectorAll('[data-voice="finish"], [data-voice="send"]')) {
       finish.addEventListener("click", () => this.finish());
     }
     this.form.querySelector('[data-voice="cancel"]')?.addEventListener("click", () => this.cancel());
     this.form.addEventListener("submit", () => this.note.clear());
+    this.form.addEventListener("keydown", () => setTimeout(() => this.sent()));
     addEventListener("pagehide", () => this.session?.close());
   }
 
@@ -49,6 +52,7 @@ export class Microphone {
   async start() {
     this.composer.clearTrouble();
     this.note.clear();
+    this.cutOff = false;
     // The page must not be heard by its own microphone: whoever speaks falls silent now.
     document.dispatchEvent(new CustomEvent("voice-listening", { detail: true }));
     const session = new Session(Number(this.form.dataset.audioSeconds) || USUAL_LIMIT, {
@@ -75,26 +79,13 @@ export class Microphone {
 
   /** @param {number} seconds @param {string} hint */
   tick(seconds, hint) {
-    const time = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-    this.show(this.word(hint || "voice-listening"), time);
+    this.strip.show(this.word(hint || "voice-listening"), seconds);
   }
 
-  /** The words are read out when they change, the time is not. @param {string} text @param {string} [time] */
-  show(text, time = "") {
-    if (!this.strip) return;
-    if (this.strip.childElementCount !== 2) {
-      const clock = document.createElement("em");
-      clock.setAttribute("aria-hidden", "true");
-      this.strip.replaceChildren(document.createElement("span"), " ", clock);
-    }
-    const [said, clock] = this.strip.children;
-    if (said.textContent !== text) said.textContent = text;
-    clock.textContent = time;
-  }
-
-  /** The recording ended by itself. @param {string} why */
+  /** The recording ended by itself: there may be more to say before it is sent. @param {string} why */
   over(why) {
     if (this.state !== "listening") return;
+    this.cutOff = true;
     this.tell(why);
     this.finish();
   }
@@ -102,7 +93,9 @@ export class Microphone {
   async finish() {
     if (this.state !== "listening" || !this.session) return;
     this.to("transcribing");
-    const { blob, why } = await this.session.finish();
+    const session = this.session;
+    const { blob, why } = await session.finish();
+    if (this.session !== session) return; // cancelled meanwhile
     await this.understand(blob, why);
   }
 
@@ -111,7 +104,7 @@ export class Microphone {
     this.to("transcribing");
     this.note.clear();
     this.composer.setListening(true, {});
-    this.show(this.word("voice-transcribing"));
+    this.strip.show(this.word("voice-transcribing"));
     this.upload = new AbortController();
     const { signal } = this.upload;
     try {
@@ -150,7 +143,7 @@ export class Microphone {
     const spoken = { language, seconds, took };
     this.composer.setText([draft, text.trim()].filter(Boolean).join(" "));
     this.composer.spoken = spoken; // for a sending by hand
-    if (draft) return this.note.showWords(name, this.word("voice-by-hand"));
+    if (draft || this.cutOff) return this.note.showWords(name, this.word("voice-by-hand"));
     this.to("grace");
     this.grace = new Grace(this.form, (kept) => {
       this.to("idle");
@@ -159,6 +152,11 @@ export class Microphone {
       this.composer.send({ spoken });
     });
     this.note.showWords(name, this.word("voice-sending"), this.grace.milliseconds);
+  }
+
+  /** Once the box is empty there is nothing left to tell about its words. */
+  sent() {
+    if (this.state === "idle" && !this.note.asks && !this.composer.getText().trim()) this.note.clear();
   }
 
   cancel() {
@@ -175,7 +173,7 @@ export class Microphone {
     this.session?.close();
     this.session = null;
     this.to("idle");
-    const inStrip = this.strip?.parentElement?.contains(document.activeElement);
+    const inStrip = this.strip.focused;
     this.composer.setListening(false, {});
     if (inStrip) this.button.focus();
   }

@@ -10,6 +10,11 @@ export class Note {
     form.append(this.element);
   }
 
+  /** Whether it waits for a choice. */
+  get asks() {
+    return this.element.querySelector("button") !== null;
+  }
+
   clear() {
     this.element.hidden = true;
     this.element.replaceChildren();

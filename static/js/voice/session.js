@@ -29,7 +29,7 @@ export class Session {
     try {
       const stream = await openMicrophone();
       if (this.closed) return stream.getTracks().forEach((track) => track.stop()), false;
-      await this.audio?.resume();
+      this.audio?.resume().catch(() => {});
       this.watch(stream.getAudioTracks()[0]);
       this.recording = this.record(stream);
       if (this.audio) this.level = new Level(this.audio, stream, (level, silent) => this.heard(level, silent));
@@ -74,7 +74,7 @@ export class Session {
 
   /** What was recorded; `why` is the key of the sentence for a recording without any sound, else "". */
   async finish() {
-    const soundless = this.level !== null && !this.level.heard;
+    const soundless = this.level !== null && !this.level.blind && !this.level.heard;
     const why = this.muted ? "voice-muted" : soundless ? "voice-silent" : "";
     const blob = await /** @type {Recording} */ (this.recording).finish();
     this.close();
