@@ -1,0 +1,115 @@
+"""A real Chromium before real servers. Whatever a page does wrong in silence fails its test: see `Watch`."""
+
+from __future__ import annotations
+
+import shutil
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.talk import Talk
+from tests.live.conftest import LiveServer
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--ignore-certificate-errors"]
+PATIENCE = 20_000  # milliseconds that a condition may take on a busy machine
+# A server that is away or refuses is part of some tests; what the page makes of it is asserted there.
+FORGIVEN = ("Failed to load resource", "net::ERR_")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "/tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.slow)
+
+
+def find_chromium():
+    return next((path for path in map(shutil.which, CHROMIUMS) if path), None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium for the tests of a module; each test has contexts of its own."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium here: sudo apt-get install chromium")
+    try:
+        from playwright.sync_api import expect, sync_playwright
+    except ImportError:
+        pytest.skip("the package playwright is missing: pip install -r requirements-tests.txt")
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory):
+    """Starts a server for the rest of the session; settings as strings by keyword."""
+    servers = []
+
+    def start(**settings):
+        folder = tmp_path_factory.mktemp("server")
+        servers.append(LiveServer(folder, **settings))
+        return servers[-1].start()
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def echo(serve):
+    """A server that answers with the question, fifty words a second."""
+    return serve(engine="echo")
+
+
+class Watch:
+    """What nobody would see: errors of scripts, violations of the content policy, dialogs, requests to other hosts."""
+
+    def __init__(self, context, host):
+        self.host, self.trouble = host, []
+        context.on("weberror", lambda error: self.trouble.append(f"script: {error.error}"))
+        context.on("console", self._console)
+        context.on("request", self._request)
+        context.on("dialog", self._dialog)
+
+    def forgive(self, part):
+        """A test provoked trouble with these words by itself."""
+        self.trouble = [line for line in self.trouble if part not in line]
+
+    def _console(self, message):
+        if message.type == "error" and not any(part in message.text for part in FORGIVEN):
+            self.trouble.append(f"console: {message.text}")
+
+    def _request(self, request):
+        url = urlsplit(request.url)
+        if url.scheme not in ("data", "blob", "about") and url.netloc != self.host:
+            self.trouble.append(f"request to {request.url}")
+
+    def _dialog(self, dialog):
+        self.trouble.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a page of a server for a new visitor: `visit(server, path, **options of the browser context)` gives a Talk."""
+    opened = []
+
+    def open_page(server, path="/", **options):
+        context = browser.new_context(base_url=server.url, ignore_https_errors=True, **{"locale": "en-US", **options})
+        context.set_default_timeout(PATIENCE)
+        watch = Watch(context, urlsplit(server.url).netloc)
+        opened.append((context, watch))
+        page = context.new_page()
+        page.goto(path)
+        return Talk(page, server, watch)
+
+    yield open_page
+    for context, _ in opened:
+        context.close()
+    trouble = [line for _, watch in opened for line in watch.trouble]
+    assert not trouble, "\n".join(trouble)
