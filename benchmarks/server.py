@@ -58,8 +58,9 @@ class Browser:
         assert answer.status == 201, body
         return body
 
-    def events(self, key: str) -> Iterator[str]:
-        answer = self.send("GET", f"/c/{key}/events")
+    def events(self, key: str, begun: str = "") -> Iterator[str]:
+        """Names of the stream's events; `begun` is the id of an answer that may have ended by now."""
+        answer = self.send("GET", f"/c/{key}/events?answer={begun}")
         for line in answer:
             if line.startswith(b"event: "):
                 yield line[7:].strip().decode()
@@ -67,8 +68,9 @@ class Browser:
 
 def first_words(browser: Browser) -> float:
     """Seconds from sending a question in an open conversation to its first block on the stream."""
-    key = browser.ask("Hello")["conversation"]
-    for name in browser.events(key):
+    turn = browser.ask("Hello")
+    key = turn["conversation"]
+    for name in browser.events(key, turn["answer"]):
         if name == "finished":
             break
     started = [0.0]
@@ -86,8 +88,9 @@ def first_words(browser: Browser) -> float:
 
 
 def stop_to_idle(browser: Browser) -> float:
-    key = browser.ask("Tell me a long story about a dragon and a library")["conversation"]
-    for name in browser.events(key):
+    turn = browser.ask("Count from one to one hundred")
+    key = turn["conversation"]
+    for name in browser.events(key, turn["answer"]):
         if name == "blocks":
             break
     started = time.perf_counter()
