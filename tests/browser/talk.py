@@ -47,6 +47,7 @@ class Talk:
 
     def panel(self):
         """Opens what can be set of the conversation."""
+        self.page.bring_to_front()  # a tab in the background draws once a second
         self.page.locator("header.head button[popovertarget=options]:visible").last.click()
         panel = self.page.locator("#options")
         expect(panel).to_be_visible()

@@ -64,10 +64,8 @@ def test_scripts_cannot_read_the_cookie(visit, echo):
 
 
 def test_nobody_else_sees_a_conversation(visit, echo):
-    address = None
     talk = visit(echo)
     talk.ask("mine alone")
-    address = talk.moved()
-    stranger = visit(echo, address)
+    stranger = visit(echo, talk.moved())
     assert "mine alone" not in stranger.page.content()
     assert stranger.page.locator("#composer").count() == 0

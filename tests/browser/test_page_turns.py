@@ -91,6 +91,7 @@ def test_a_second_tab_follows_live(visit, echo):
     third = first.tab()  # comes in mid-answer
     expect(third.last.locator(".said")).to_contain_text("w30")
     assert {tab.answer() for tab in (first, second, third)} == {" ".join(words)}
+    second.page.bring_to_front()
     second.begin("asked over here")
     expect(first.turns).to_have_count(3)
     assert first.answer() == "asked over here"
@@ -102,6 +103,7 @@ def test_stop_in_another_tab(visit, echo):
     first.begin(LONG)
     first.moved()
     second = first.tab()
+    second.page.bring_to_front()
     second.page.locator("#halt").click()
     for tab in (first, second):
         expect(tab.last.locator(".note")).to_have_text("Stopped here.")
