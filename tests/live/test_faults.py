@@ -94,8 +94,9 @@ def test_a_frozen_model_ends_the_answer_and_is_replaced(live):
         assert answer.status_code == 503
     assert time.monotonic() - began < 15
     until(lambda: not model.is_running() or model.status() == psutil.STATUS_ZOMBIE, 15)
-    until(lambda: visitor.http.get("/readyz").status_code == 200, 30)
-    assert visitor.answer("What is the capital of France?", key)[2] == "finished"
+    question = {"question": "What is the capital of France?"}
+    until(lambda: visitor.http.post(f"/c/{key}/turns", data=question).status_code == 201, 30)
+    until(lambda: "Paris" in visitor.page(key), 10)
 
 
 def test_sigterm_ends_twenty_streams_in_order(live):

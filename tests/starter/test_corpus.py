@@ -18,7 +18,7 @@ CHAT = Path(__file__).resolve().parents[2] / "starter" / "chat"
 def printed(*arguments: str, hash_seed: str = "0") -> str:
     done = subprocess.run(
         [sys.executable, "-B", "corpus.py", *arguments], cwd=CHAT, capture_output=True, text=True, check=True,
-        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        env=os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONSAFEPATH": ""},
     )
     return done.stdout
 

@@ -9,7 +9,8 @@ SPEECH = Path(__file__).resolve().parents[2] / "starter" / "speech"
 
 
 def run(program: str) -> str:
-    return subprocess.run([sys.executable, "-B", "-c", program], cwd=SPEECH, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-B", "-c", f"import sys; sys.path.insert(0, '.')\n{program}"]
+    return subprocess.run(command, cwd=SPEECH, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_sentences_are_those_of_the_training():

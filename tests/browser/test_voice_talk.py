@@ -1,0 +1,98 @@
+"""The whole way of the voice: a spoken question through the real page, server, Whisper starter and model, and back aloud."""
+
+import subprocess
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import ARGUMENTS, PATIENCE, find_chromium
+from tests.browser.talk import Talk
+from tests.browser.voice_page import silent_wav, spoken_wav
+from tests.live.conftest import until
+
+pytestmark = pytest.mark.model
+FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+# Chromium here has no voices: what the page hands to the browser's speech is written down.
+WRITTEN_DOWN = """
+window.said = [];
+const speech = { getVoices: () => [], cancel() {}, pause() {}, resume() {}, addEventListener() {},
+  speak(utterance) { window.said.push(utterance.text); setTimeout(() => utterance.onend?.(new Event("end")), 5); } };
+Object.defineProperty(window, "speechSynthesis", { value: speech });
+"""
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    return serve(engine="local", speech="1", temperature="0")
+
+
+@pytest.fixture
+def speak(browser, server, tmp_path):
+    """Opens the page in a Chromium whose microphone hears the sound file, once."""
+    opened = []
+
+    def start(wav):
+        if wav is None:
+            pytest.skip("espeak-ng or ffmpeg is missing: sudo apt-get install espeak-ng ffmpeg")
+        arguments = [*ARGUMENTS, *FAKE, f"--use-file-for-fake-audio-capture={wav}%noloop"]
+        chromium = browser.browser_type.launch(executable_path=find_chromium(), args=arguments)
+        opened.append(chromium)
+        context = chromium.new_context(base_url=server.url, ignore_https_errors=True, locale="en-US")
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(WRITTEN_DOWN)
+        page = context.new_page()
+        page.goto("/")
+        expect(page.locator("#models-line")).not_to_contain_text("Speech recognition is loading", timeout=60_000)
+        return Talk(page, server, None)
+
+    yield start
+    for chromium in opened:
+        chromium.close()
+
+
+def padded(wav, tmp_path, seconds=12):
+    """The sound with silence behind it, so that the recording may end whenever it does."""
+    if wav is None:
+        return None
+    longer = tmp_path / "padded.wav"
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", wav, "-af", f"apad=whole_dur={seconds}", longer], check=True)
+    return longer
+
+
+def test_a_spoken_question_is_answered_and_the_answer_is_spoken(speak, tmp_path):
+    talk = speak(padded(spoken_wav(tmp_path / "question.wav", "What is the capital of France?"), tmp_path))
+    page = talk.page
+    page.click("#speaks button")
+    page.click('[data-voice="talk"]')
+    expect(page.locator(".listening")).to_be_visible()
+    page.wait_for_timeout(3500)
+    page.click('[data-voice="send"]')
+    expect(talk.last.locator(".asked")).to_have_text("What is the capital of France?")
+    assert "Paris" in talk.answer()
+    expect(talk.last.locator(".times").first).to_contain_text("spoken in English")
+    until(lambda: any("Paris" in text for text in page.evaluate("window.said")), what="the answer was not spoken")
+
+
+def test_the_words_can_be_changed_before_they_are_sent(speak, tmp_path):
+    talk = speak(padded(spoken_wav(tmp_path / "question.wav", "What is the capital of France?"), tmp_path))
+    page = talk.page
+    page.click('[data-voice="talk"]')
+    page.wait_for_timeout(3500)
+    page.click('[data-voice="send"]')
+    expect(talk.box).to_have_value("What is the capital of France?")
+    talk.box.click()
+    page.wait_for_timeout(2000)
+    assert talk.turns.count() == 0, "somebody is at the words: they are not sent by themselves"
+    talk.box.fill("What is the capital of Norway?")
+    talk.box.press("Enter")
+    assert "Oslo" in talk.answer()
+
+
+def test_silence_asks_nothing(speak, tmp_path):
+    talk = speak(silent_wav(tmp_path / "silence.wav"))
+    page = talk.page
+    page.click('[data-voice="talk"]')
+    page.wait_for_timeout(3500)
+    page.click('[data-voice="send"]')
+    expect(page.locator("#troubles")).to_contain_text("No sound comes from the microphone")
+    assert talk.turns.count() == 0
