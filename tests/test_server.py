@@ -17,6 +17,8 @@ import pytest
 
 from webbot import certs, settings
 
+pytestmark = pytest.mark.slow  # servers of their own
+
 ROOT = Path(__file__).parents[1]
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 

@@ -23,7 +23,7 @@ from webbot.engines.llama.slots import SlotCache
 from webbot.errors import Problem, Unavailable
 
 # A piece of a prompt takes about so long, so that Stop is quick and running answers go on meanwhile.
-PIECE_SECONDS = 0.12
+PIECE_SECONDS = 0.08
 FIRST_PIECE, SHORTEST_PIECE, LONGEST_PIECE = 32, 16, 1024
 WARM_PASSES = 3
 MOST_FAILURES = 3
