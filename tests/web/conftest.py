@@ -1,14 +1,21 @@
 """The real application over the echo engine and a database of its own."""
 
 import pytest
+from jinja2 import FileSystemBytecodeCache
 
 from webbot.factory import create_app
 from webbot.services import Services
 from webbot.settings import load
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory):
+    """Templates are compiled once for all applications of a session."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def make_app(tmp_path):
+def make_app(tmp_path, compiled_templates):
     """Opens services and makes their application; settings by keyword."""
     opened = []
 
@@ -18,6 +25,7 @@ def make_app(tmp_path):
         opened.append(services)
         app = create_app(services)
         app.extensions["services"] = services
+        app.jinja_env.bytecode_cache = compiled_templates
         return app
 
     yield make
