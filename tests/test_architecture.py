@@ -20,7 +20,7 @@ TIERS = [
     ["services"],
     ["chat"],
     ["engines", "speech", "store"],
-    ["memory", "auth", "certs", "modelhost", "exchange", "reply"],
+    ["memory", "auth", "certs", "modelhost", "exchange", "reply", "folder"],
     ["channel", "addresses", "authority", "connection"],
     ["settings", "errors", "messages", "metrics", "logs"],
 ]

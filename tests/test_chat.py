@@ -245,13 +245,17 @@ def test_a_role_stays_when_memories_leave(make):
     assert any("number 28 " in text for text in sent)
 
 
-def test_options_reach_the_engine(make):
+def test_options_reach_the_engine(make, store):
     chat = make()
     key = chat.create("ann", "").id
     reply = chat.ask("ann", key, "one two three four", options=Options(max_tokens=2))
     text, last = said(chat, reply)
     assert text == "one two"
     assert last.reason == "length"
+    reply.wait(5)
+    answer = store.messages("ann", key)[1]
+    assert answer.status == "complete"
+    assert "cut here" in answer.error, "an answer at its limit says so"
 
 
 def test_titles():

@@ -19,7 +19,7 @@ from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from webbot import certs, logs
+from webbot import certs, folder, logs
 from webbot.connection import KEEP_SECONDS
 from webbot.errors import Problem, SettingsError
 from webbot.settings import Settings
@@ -50,6 +50,7 @@ def run(settings: Settings, *, make_app: MakeApp = open_app, announce: Callable[
     os.umask(0o077)
     logs.configure(settings.log_level)
     refuse_open_data(settings)
+    folder.hold(settings.data).close()  # said before anything is announced; the web process then holds it
     files = certs.ensure(settings)
     if sentence := certs.warning(files):
         log.warning(sentence)

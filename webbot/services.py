@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import sys
 import threading
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any
 
+from webbot import folder
 from webbot.auth import access_code
 from webbot.chat import INTERRUPTED, Chat, Limits
 from webbot.engines import catalog
@@ -48,7 +48,9 @@ class Services:
     def open(cls, settings: Settings) -> Services:
         """Opens the store and starts the models, which load on while this returns. Raises SettingsError."""
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _lock(settings)
+        lock = folder.hold(settings.data)
+        for left in (settings.data / "run").glob("*.sock"):
+            left.unlink(missing_ok=True)  # of models whose server was killed
         store = SqlStore(f"sqlite:///{settings.data / 'webbot.db'}")
         interrupted = store.fail_interrupted(INTERRUPTED)
         if interrupted:
@@ -134,18 +136,6 @@ def _options(settings: Settings, state: EngineState) -> Options:
     """The starter is too small to be sampled freely."""
     most = STARTER_TEMPERATURE if state.starter else settings.temperature
     return Options(temperature=min(settings.temperature, most), top_p=settings.top_p)
-
-
-def _lock(settings: Settings) -> IO[str]:
-    """Holds the data folder: a second server on it would take this one's running answers for interrupted ones."""
-    file = (settings.data / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        sentence = "Another webbot uses the folder {folder}. Set WEBBOT_DATA for a second one."
-        raise SettingsError(sentence, folder=settings.data) from None
-    return file
 
 
 def _language_model(settings: Settings, found: catalog.Found) -> LocalEngine:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "WEBBOT_"
 # Names with the prefix that belong to the scripts, not to this table.
 FOREIGN = frozenset({"WEBBOT_TEST_ALL", "WEBBOT_VENV", "WEBBOT_PYTHON"})
+KINDS = {int: "a whole number", float: "a number", bool: "yes or no", str: "a text", Path: "a path"}
 
 
 def setting(
@@ -66,7 +67,7 @@ class Settings:
         "local", "What answers: a local model, or the echo engine for tests.", choices=("local", "echo"),
     )
     model: str = setting(
-        "", "The language model: a name from `python -m webbot models`, a name on the hub, or a folder. "
+        "", "The language model: a name from `./run_webbot.sh models`, a name on the hub, or a folder. "
         "Empty: Llama 3.2 1B if it is here, else the starter.", aliases=("MODEL_PATH",),
     )
     models: Path = setting(ROOT / "models", "The folder of downloaded models.")
@@ -162,8 +163,8 @@ def _read(name: str, text: str, kind: Any, row: Mapping[str, Any]) -> Any:
     try:
         value = _convert(text, kind)
     except ValueError:
-        raise SettingsError("{name} is {value}: a {kind} is needed.", name=name, value=repr(text[:40]),
-                            kind=getattr(kind, "__name__", "list")) from None
+        raise SettingsError("{name} is {value}: {kind} is needed.", name=name, value=repr(text[:40]),
+                            kind=KINDS.get(kind, "list")) from None
     if row["choices"]:
         value = str(value).lower()
         if value not in row["choices"]:

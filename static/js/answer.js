@@ -59,6 +59,7 @@ export class Turns {
     for (const old of this.place.querySelectorAll(".turn.last")) {
       old.classList.remove("last");
       for (const mark of old.querySelectorAll(".only-last")) mark.remove();
+      for (const row of old.querySelectorAll(".marks")) if (!row.firstElementChild) row.remove();
     }
     document.getElementById("welcome")?.remove();
     this.place.append(turn);

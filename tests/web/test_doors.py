@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from webbot.web import pages
+
 JSON = {"Accept": "application/json"}
 ORIGIN = "https://localhost"
 
@@ -59,6 +61,19 @@ def test_a_question_without_script(ann):
     assert "What is &lt;b&gt;bold&lt;/b&gt;?" in talk.text
     assert "<b>bold</b>" not in talk.text
     assert "Be kind." in talk.text
+
+
+def test_a_long_answer_without_script_is_shown_as_it_grows(ann, monkeypatch):
+    monkeypatch.setattr(pages, "WITHOUT_SCRIPT_SECONDS", 0.1)
+    began = time.monotonic()
+    answer = ann.post("/turns", data={"question": "word " * 500})
+    assert answer.status_code == 303
+    assert time.monotonic() - began < 5
+    talk = ann.get(answer.location.split("#")[0])
+    assert '<noscript><meta http-equiv="refresh"' in talk.text
+    key = answer.location.split("/c/")[1].split("#")[0]
+    assert ann.post(f"/c/{key}/stop").status_code == 303
+    assert "refresh" not in ann.get(f"/c/{key}").text
 
 
 def test_the_older_page_s_form_works_on_one_address(ann):
@@ -247,8 +262,10 @@ def test_other_sites_pages_change_nothing(app, ann, headers):
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", "localhost:8443@evil"])
 def test_foreign_host_names_are_refused(ann, host):
-    answer = ann.get("/", headers={**JSON, "Host": host})
-    assert answer.status_code == 400
+    for headers in (JSON, {}):
+        answer = ann.get("/", headers={**headers, "Host": host})
+        assert answer.status_code == 400
+        assert "WEBBOT_HOSTS" in answer.text
 
 
 def test_every_answer_carries_the_headers(app, ann):

@@ -26,6 +26,7 @@ from webbot.store.base import Store
 
 PATIENCE_SECONDS = 20.0  # a question waits this long for a model that is still loading
 TITLE_CHARACTERS = 60
+CUT = "The answer was cut here: it reached its limit. Ask for the rest to read on."
 INTERRUPTED = "The server stopped in the middle of this answer."
 
 log = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ class Chat:
                     answer.grow(event.text)
                     yield event
                 else:
-                    answer.end("complete", usage=event.usage)
+                    answer.end("complete", usage=event.usage, error=CUT if event.reason == "length" else "")
                     self.sight.forget(reply.owner, reply.conversation, reply.answer.number)
                     self._measure(event)
                     yield event

@@ -80,7 +80,7 @@ def find(name: str, settings: Settings) -> Found:
         return Found(name=entry.name, title=entry.title, path=_present(entry, settings), entry=entry)
     if name and name == settings.model:
         return _named(name, settings)
-    raise NotFound("There is no model {name}. `python -m webbot models` shows the names.", name=repr(name)[:80])
+    raise NotFound("There is no model {name}. `./run_webbot.sh models` shows the names.", name=repr(name)[:80])
 
 
 def entry_of(name: str) -> Entry | None:

@@ -101,7 +101,7 @@ def _events(frames: Iterator[dict[str, Any]]) -> Iterator[Delta | Finished]:
             yield Finished(frame["finished"], Usage(**frame["usage"]))
             return
         yield Delta(frame.get("delta", ""))
-    raise Unavailable("The model was lost in mid-answer and is being started again.", retry_after=5)
+    raise Unavailable("The model was lost and is being started again. Please try again in a moment.", retry_after=5)
 
 
 def _check_text(text: str) -> str:

@@ -128,6 +128,7 @@ class ModelHost:
                         status=state["status"], progress=state["progress"], sentence=state["sentence"], info=state["info"]
                     )
                     if state["status"] == "failed":
+                        log.error("%s: %s", self.name, state["sentence"])
                         return True
         except OSError:  # also TimeoutError: a process without a heartbeat is lost
             return False
@@ -182,7 +183,8 @@ class ModelHost:
             sentence = "The model hung and is being started again. Please try again in a moment."
             raise Unavailable(sentence, retry_after=10) from None
         except OSError:
-            raise Unavailable("The model was lost in mid-answer and is being started again.", retry_after=5) from None
+            sentence = "The model was lost and is being started again. Please try again in a moment."
+            raise Unavailable(sentence, retry_after=5) from None
         finally:
             connection.close()
 

@@ -123,7 +123,7 @@ class Access:
         if not code:
             return render_template("enter.html", trouble=None)
         if not self._right(code):
-            trouble = "This is not the access code. It stands in the window where the server was started."
+            trouble = "This is not the access code."
             return render_template("enter.html", trouble=trouble), 401
         session["entered"] = self.entered_mark
         session.permanent = True

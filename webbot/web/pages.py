@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from webbot.web.views import Views
 
 THEMES = ("auto", "light", "dark")
 TITLE_BYTES = 400
+WITHOUT_SCRIPT_SECONDS = 10.0  # a page without script waits so long for a whole answer
 
 
 class Pages:
@@ -174,8 +176,10 @@ class Pages:
                 conversation=conversation.id, url=_url(conversation), question=reply.question.id, answer=reply.answer.id,
                 html=render_template("_turn.html", turn=turn, conversation=self.views.conversation(conversation)),
             ), 201
+        until = time.monotonic() + WITHOUT_SCRIPT_SECONDS
         for _ in follow(reply, self.chat.channels):
-            pass  # somebody waits: the answer is not without followers
+            if time.monotonic() > until:
+                break  # the page shows what there is, with Stop, and loads itself again
         return redirect(f"{_url(conversation)}#m{reply.question.id}", 303)
 
     def _refused(self, conversation: Conversation | None, problem: Problem, draft: str = "") -> ResponseReturnValue:

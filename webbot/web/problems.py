@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import Flask, g, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError
@@ -64,12 +64,20 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if status < 400:
         return error
     if isinstance(error, SecurityError):
-        sentence = gettext("This server does not answer to that host name. Its names are set with WEBBOT_HOSTS.")
-    elif isinstance(error, RequestEntityTooLarge):
+        return _foreign_host()
+    if isinstance(error, RequestEntityTooLarge):
         sentence = gettext(SENTENCES[413])
     else:
         sentence = gettext(SENTENCES.get(status, SENTENCES[400] if status < 500 else UNEXPECTED))
     return _tell(status, sentence)
+
+
+def _foreign_host() -> ResponseReturnValue:
+    """As plain text: a page would need the addresses of its parts, and there are none for a host that is not ours."""
+    sentence = gettext("This server does not answer to that host name. Its names are set with WEBBOT_HOSTS.")
+    if wants_json():
+        return jsonify(error={"message": sentence, "status": 400, "request_id": g.get("request_id", "-")}), 400
+    return Response(f"{sentence}\n", 400, mimetype="text/plain")
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
