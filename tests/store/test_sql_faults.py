@@ -126,7 +126,7 @@ class TestLock:
         store.close()
 
     def test_a_crowd_is_refused_at_once(self, tmp_path, lock):
-        store = SqlStore(url(tmp_path), patience=2)
+        store = SqlStore(url(tmp_path), patience=5)
         talk = store.create_conversation("ann")
         lock()
         taken = []
@@ -142,8 +142,8 @@ class TestLock:
             thread.start()
         for thread in threads:
             thread.join()
-        assert sum(seconds < 1.5 for seconds in taken) >= 20
-        assert max(taken) < 8
+        assert sum(seconds < 3 for seconds in taken) >= 20
+        assert max(taken) < 15
         store.close()
 
     def test_it_never_waits_inside_sqlite(self, tmp_path, lock):
