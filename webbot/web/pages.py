@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, g, jsonify, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
-from webbot.errors import BadInput, NotFound, Problem
+from webbot.errors import BadInput, NotFound, Problem, Unusable
 from webbot.messages import Conversation
 from webbot.reply import Reply, follow
 from webbot.services import Services
@@ -147,7 +147,7 @@ class Pages:
             return typed, forms.spoken()
         heard = self.services.transcribe(recording.stream.read(), self.settings.speech_language)
         if not heard.text:
-            raise BadInput(heard.sentence or "Nothing was understood in the recording.")
+            raise Unusable(heard.sentence or "Nothing was understood in the recording.")
         return heard.text, {"language": heard.language, "seconds": round(heard.seconds, 2), "took": round(heard.took, 2)}
 
     def edit(self, conversation: str) -> ResponseReturnValue:
