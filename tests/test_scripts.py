@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each makes an environment of its own
+
 ROOT = Path(__file__).parents[1]
 NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 SCRIPTS = [ROOT / "run_webbot.sh", ROOT / "run_tests.sh", ROOT / ".ci" / "run"]
