@@ -68,7 +68,7 @@ class Exchange(Generic[Model]):
         try:
             sentence = self._run(name, download) if download else ""
             if sentence:
-                log.warning("%s could not be downloaded: %s", name, sentence)
+                log.warning("download of %s: %s", name, sentence)
                 self.coming = Coming(name=name, sentence=sentence, failed=True)
                 return
             model = make()

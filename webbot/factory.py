@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, g, session
+from flask import Flask, session
 from flask_babel import Babel, get_locale
 
 from webbot import __version__
@@ -56,5 +56,5 @@ def _every_page(services: Services) -> dict[str, Any]:
     theme = session.get("theme", "auto")
     return {
         "locale": str(get_locale() or "en"), "theme": theme if theme in THEMES else "auto",
-        "protected": bool(services.access_code), "version": __version__, "owner_known": bool(g.get("owner")),
+        "protected": bool(services.access_code), "version": __version__,
     }

@@ -56,8 +56,8 @@ class Views:
     def conversation(self, conversation: Conversation) -> View:
         return {
             "id": conversation.id, "title": conversation.title or gettext("New conversation"), "role": conversation.role,
-            "role_name": self.texts.role_title(conversation.role), "role_key": self.texts.role_key(conversation.role),
-            "speaks": conversation.speaks, "markup": conversation.markup, "pinned": conversation.pinned,
+            "role_name": self.texts.role_title(conversation.role), "speaks": conversation.speaks,
+            "markup": conversation.markup, "pinned": conversation.pinned,
         }
 
     def talk(self, conversation: Conversation, before: int | None = None) -> View:
