@@ -7,15 +7,21 @@ from __future__ import annotations
 
 
 class Problem(Exception):
-    """Something that a person is told. `status` is an HTTP status, `retry_after` seconds for a later try, if any."""
+    """Something that a person is told. `status` is an HTTP status, `retry_after` seconds for a later try, if any.
+
+    `parameter` names the part of a program's request that is wrong, `code` is a word by which programs tell problems apart.
+    """
 
     status = 500
 
-    def __init__(self, sentence: str, *, retry_after: int | None = None, **values: object) -> None:
+    def __init__(
+        self, sentence: str, *, retry_after: int | None = None, parameter: str = "", code: str = "", **values: object
+    ) -> None:
         super().__init__(sentence.format(**values) if values else sentence)
         self.sentence = sentence
         self.values = values
         self.retry_after = retry_after
+        self.parameter, self.code = parameter, code
 
 
 class BadInput(Problem):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 Status = Literal["streaming", "complete", "stopped", "failed"]
 
 
@@ -16,6 +17,8 @@ class Message:
     `number` orders the messages of a conversation (1, 2, 3, ...; a clock may jump, a number does not).
     `tokens` is the length of `text` in tokens of the tokenizer named by `counted_by`, None while nobody has counted.
     `spoken` holds what a voice turn wants shown: {"language": "en", "seconds": 2.1, "transcribed_in": 0.4}.
+    `tool_calls` are what an assistant's message asks for; a tool's message answers the call `tool_call`. Programs send
+    and keep these; they are not stored.
     """
 
     role: Role
@@ -29,6 +32,8 @@ class Message:
     usage: Usage | None = None
     error: str = ""
     spoken: dict = field(default_factory=dict)
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +59,47 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that the model may ask for. `parameters` is the JSON schema of its arguments, an object."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """The model asks for a function. `arguments` is the JSON text of an object."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How an answer is sampled. `temperature` 0 is greedy; `max_tokens` None means: what the window leaves."""
+    """How an answer is sampled. `temperature` 0 is greedy; `max_tokens` None means: what the window leaves.
+
+    The answer ends before the first of the texts in `stop`. The penalties (-2 to 2) are subtracted from the logit of a token
+    that was written before: `presence_penalty` once, `frequency_penalty` for each time. `logit_bias` is added to the logits
+    of token ids. `logprobs` asks for the log probability of each token and of so many likeliest ones in its place.
+    `schema` holds the answer to JSON that fits this JSON schema ({} any value; {"type": "object"} any object). Of `tools`
+    the model may ask for one; `tool_choice` "required" makes it do so, `tool` names the one it must ask for.
+    """
 
     temperature: float = 0.7
     top_p: float = 0.95
     seed: int | None = None
     max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    logprobs: int | None = None
+    schema: Mapping[str, Any] | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: Literal["none", "auto", "required"] = "auto"
+    tool: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +132,7 @@ class Window:
     kept: tuple[str, ...] = ()
 
 
-# Events of a running answer, in this order: Started, Delta..., then exactly one of Finished, Failed, Cancelled.
+# Events of a running answer, in this order: Started, Delta..., Called..., then exactly one of Finished, Failed, Cancelled.
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +141,37 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """A token of an answer: its bytes (a character may need several tokens), its natural log probability, and the likeliest
+    tokens in its place as (bytes, log probability), the likeliest first. Log probabilities are those of the model itself,
+    before temperature, penalties and grammar."""
+
+    data: bytes
+    logprob: float
+    likeliest: tuple[tuple[bytes, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
+    """`tokens` are those behind the text where they were asked for; a token may come in a Delta before or after its text."""
+
     text: str
+    tokens: tuple[Token, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The model asks for a function; comes whole, after the text and before Finished."""
+
+    call: ToolCall
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """`reason` is "stop" when the model ended the answer by itself, "length" when the room was used up."""
+    """`reason` is "stop" when the model ended the answer by itself or wrote a stop text, "length" when the room was used up,
+    "tool_calls" when it asked for a function."""
 
-    reason: Literal["stop", "length"]
+    reason: Literal["stop", "length", "tool_calls"]
     usage: Usage
 
 
@@ -127,4 +188,4 @@ class Cancelled:
     usage: Usage = field(default_factory=Usage)
 
 
-Event = Started | Delta | Finished | Failed | Cancelled
+Event = Started | Delta | Called | Finished | Failed | Cancelled

@@ -147,7 +147,7 @@ class Chat:
                 if isinstance(event, Delta):
                     answer.grow(event.text)
                     yield event
-                else:
+                elif isinstance(event, Finished):
                     answer.end("complete", usage=event.usage, error=CUT if event.reason == "length" else "")
                     self.sight.forget(reply.owner, reply.conversation, reply.answer.number)
                     self._measure(event)

@@ -10,7 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from webbot.messages import Delta, Finished, Message, Options
+from webbot.errors import BadInput
+from webbot.messages import Called, Delta, Finished, Message, Options
+
+# What an engine may be able to do beside answering. Each is named like the parameters that ask for it.
+ABILITIES = (
+    "sampling",  # temperature, top_p and seed
+    "stop", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
+    "schema",  # answers held to a JSON schema
+    "tools",  # functions that the model asks for
+    "complete",  # text that goes on, without a chat template
+    "embed",  # vectors of texts
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +30,7 @@ class EngineState:
 
     `context` is the window in tokens. A prompt of n messages takes `opening` tokens and, for each message, `frame` tokens
     and those of its text: the control tokens of the model's template. `tokenizer` names the counting; counts made
-    under another name are void. `starter` is true for the small model in the box.
+    under another name are void. `starter` is true for the small model in the box. `abilities` are those of ABILITIES that it has.
     """
 
     name: str
@@ -31,6 +42,15 @@ class EngineState:
     frame: int = 0
     tokenizer: str = ""
     starter: bool = False
+    abilities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors of unit length, one for each text, and how many tokens the texts had."""
+
+    vectors: Sequence[Sequence[float]]
+    tokens: int
 
 
 class Engine(ABC):
@@ -48,14 +68,23 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Finished]:
-        """Streams the answer to `messages` (an optional system message first, a user message last), then one Finished.
+    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+        """Streams the answer to `messages` (an optional system message first, a user's or a tool's last), then one Finished.
 
         Deltas never split a character. While nothing comes there is an empty Delta at least every 0.1 s, so that whoever reads
         can end it at any time: closing the generator frees the model at once. It starts working when it is first advanced.
         Owners that wait are served in turn. Raises Unavailable when the model is not there or is lost in mid-answer, TooMany
-        when its queue is full, TooLong when the prompt does not fit the context, BadInput for a role it does not know.
+        when its queue is full, TooLong when the prompt does not fit the context, BadInput for a role it does not know and for
+        an option that cannot be used (its `parameter` names it).
         """
+
+    def complete(self, prompt: str | Sequence[int], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+        """Goes on with a text, or token ids, as it stands: no template, no roles. Otherwise like `answer`."""
+        raise BadInput("The model cannot go on with plain text.", parameter="prompt")
+
+    def embed(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Embeddings:
+        """The meaning of each text, or of its token ids, as a vector. Raises what `answer` raises."""
+        raise BadInput("The model makes no embeddings.", parameter="model")
 
     @abstractmethod
     def busy(self) -> int:
@@ -63,3 +92,20 @@ class Engine(ABC):
 
     def close(self) -> None:
         """Ends what the engine started. Nothing of it is left when this returns."""
+
+
+# The ability behind each option that not every engine honours, and the name programs know it by.
+_NEEDS = {
+    "seed": "sampling", "stop": "stop", "presence_penalty": "presence_penalty", "frequency_penalty": "frequency_penalty",
+    "logit_bias": "logit_bias", "logprobs": "logprobs", "schema": "schema", "tools": "tools",
+}
+
+
+def refuse_unable(options: Options, state: EngineState) -> None:
+    """Raises BadInput that names the first option that the engine of that state would not honour: none is ignored in silence."""
+    plain = Options()
+    for name, ability in _NEEDS.items():
+        if getattr(options, name) != getattr(plain, name) and ability not in state.abilities:
+            raise BadInput("The model {model} cannot honour {parameter_name}.", model=state.name,
+                           parameter_name="response_format" if name == "schema" else name,
+                           parameter="response_format" if name == "schema" else name, code="unsupported_parameter")

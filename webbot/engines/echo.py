@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import BadInput, TooLong
-from webbot.messages import Delta, Finished, Message, Options, Usage
+from webbot.messages import Called, Delta, Finished, Message, Options, Usage
 
 TOKEN = re.compile(r"\s*\S+|\s+")
 OPENING, FRAME = 2, 3
@@ -33,7 +33,7 @@ class EchoEngine(Engine):
     def count(self, texts: Sequence[str]) -> list[int]:
         return [len(TOKEN.findall(text)) for text in texts]
 
-    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Finished]:
+    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
         for message in messages:
             if message.role not in ("system", "user", "assistant"):
                 raise BadInput("The role {role} is not known.", role=repr(message.role)[:40])
@@ -46,7 +46,7 @@ class EchoEngine(Engine):
         finally:
             self._busy -= 1
 
-    def _speak(self, messages: Sequence[Message], limit: int, prompt: int) -> Iterator[Delta | Finished]:
+    def _speak(self, messages: Sequence[Message], limit: int, prompt: int) -> Iterator[Delta | Called | Finished]:
         started = time.monotonic()
         words = TOKEN.findall(_reply(messages))
         first = 0.0

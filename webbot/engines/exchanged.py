@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from webbot.engines.base import Engine, EngineState
+from webbot.engines.base import Embeddings, Engine, EngineState
 from webbot.exchange import Exchange
-from webbot.messages import Delta, Finished, Message, Options
+from webbot.messages import Called, Delta, Finished, Message, Options
 
 
 class ExchangedEngine(Engine):
@@ -21,8 +21,14 @@ class ExchangedEngine(Engine):
     def count(self, texts: Sequence[str]) -> list[int]:
         return self.exchange.current.count(texts)
 
-    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Finished]:
+    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
         yield from self.exchange.current.answer(messages, options, owner=owner)
+
+    def complete(self, prompt: str | Sequence[int], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+        yield from self.exchange.current.complete(prompt, options, owner=owner)
+
+    def embed(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Embeddings:
+        return self.exchange.current.embed(texts, owner=owner)
 
     def busy(self) -> int:
         return self.exchange.current.busy()

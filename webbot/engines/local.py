@@ -11,7 +11,7 @@ from typing import Any
 
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import BadInput, Unavailable
-from webbot.messages import Delta, Finished, Message, Options, Usage
+from webbot.messages import Called, Delta, Finished, Message, Options, Usage
 from webbot.modelhost import ModelHost
 
 # The process of a model asks no network, whatever a model folder says.
@@ -64,7 +64,7 @@ class LocalEngine(Engine):
                     return frame["counts"]
         raise Unavailable("The model gave no answer. Please try again.")
 
-    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Finished]:
+    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
         request = {
             "messages": [{"role": message.role, "text": _check_text(message.text)} for message in messages],
             "options": {
@@ -94,7 +94,7 @@ class LocalEngine(Engine):
         self.host.stop()
 
 
-def _events(frames: Iterator[dict[str, Any]]) -> Iterator[Delta | Finished]:
+def _events(frames: Iterator[dict[str, Any]]) -> Iterator[Delta | Called | Finished]:
     """Frames of the process as events; what is only a sign of life becomes an empty Delta."""
     for frame in frames:
         if "finished" in frame:

@@ -49,9 +49,11 @@ def pack_problem(problem: errors.Problem) -> dict[str, Any]:
     values = {name: value if isinstance(value, int | float | str) else str(value) for name, value in problem.values.items()}
     return {
         "class": type(problem).__name__, "sentence": problem.sentence, "values": values, "retry_after": problem.retry_after,
+        "parameter": problem.parameter, "code": problem.code,
     }
 
 
 def unpack_problem(packed: dict[str, Any]) -> errors.Problem:
     kind = getattr(errors, packed["class"], errors.Unavailable)
-    return kind(packed["sentence"], retry_after=packed["retry_after"], **packed["values"])
+    known = {name: packed[name] for name in ("retry_after", "parameter", "code")}
+    return kind(packed["sentence"], **known, **packed["values"])

@@ -88,7 +88,7 @@ def _explained(error: OSError, url: str, name: str) -> Problem:
     host = urllib.parse.urlsplit(url).hostname
     if isinstance(error, urllib.error.HTTPError):
         return Unavailable(
-            "Whisper {name} could not be downloaded: {host} answered with {code}.", name=name, host=host, code=error.code
+            "Whisper {name} could not be downloaded: {host} answered with {number}.", name=name, host=host, number=error.code
         )
     return Unavailable(
         "Whisper {name} could not be downloaded: {host} cannot be reached from this machine ({reason}).",

@@ -162,7 +162,7 @@ class Tab:
                 yield self._started(item.reply)
             elif isinstance(item.event, Delta):
                 yield from self.writing.grow(item.event.text + self._gather(listener, item.reply))
-            else:
+            elif isinstance(item.event, Finished | Failed | Cancelled):
                 yield from self._ended(item.reply, item.event)
 
     def _gather(self, listener: Listener, reply: Reply) -> str:
