@@ -20,7 +20,7 @@ TIERS = [
     ["services"],
     ["chat"],
     ["engines", "speech", "store"],
-    ["memory", "auth", "certs", "modelhost", "exchange", "reply", "folder"],
+    ["memory", "auth", "tokens", "certs", "modelhost", "exchange", "reply", "folder"],
     ["channel", "addresses", "authority", "connection"],
     ["settings", "errors", "messages", "metrics", "logs"],
 ]
@@ -33,6 +33,7 @@ ONLY_THERE = {
     "transformers": {"engines.worker", "engines.llama"},
     "whisper": {"speech.worker", "speech.recogniser"},
     "sqlalchemy": {"store.sql", "store.sql_schema", "store.sql_database"},
+    "jwt": {"tokens"},
     "gunicorn": {"server", "webprocess"},
     "gevent": {"webprocess", "connection"},
 }
