@@ -18,7 +18,7 @@ from webbot import __version__, settings
 from webbot.errors import NotFound, Problem, SettingsError, Unavailable
 from webbot.settings import PREFIX, ROOT, Settings
 
-SECRET = {"access_code"}  # other users of the machine see the command line
+SECRET = {row.name for row in settings.table() if row.metadata["secret"]}  # other users of the machine see the command line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

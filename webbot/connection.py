@@ -25,6 +25,7 @@ STALL_SECONDS = 30.0  # without a byte in either direction
 SLOWEST = 1000  # bytes a second that an upload has to reach on average
 PIECE = 65536  # bytes that have to leave within STALL_SECONDS
 UNREAD = 131072  # bytes that wait in the kernel for a client that does not read (it doubles the number)
+ESTABLISHED = 1  # the state of a TCP connection whose two sides are open, as Linux numbers it
 TLS_HANDSHAKE = b"\x16"
 HOST = re.compile(rb"\r\nhost:[ \t]*([A-Za-z0-9.\-\[\]:]{1,255})[ \t]*\r\n", re.IGNORECASE)
 
@@ -86,6 +87,15 @@ class Connection:
     def send(self, data: bytes) -> int:
         self.sendall(data)
         return len(data)
+
+    def gone(self) -> bool:
+        """Whether the client has closed its side; always False on systems that do not tell."""
+        try:
+            return self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != ESTABLISHED
+        except AttributeError:
+            return False
+        except OSError:
+            return True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.sock, name)

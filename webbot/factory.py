@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, session
 from flask_babel import Babel, get_locale
+from flask_openapi3 import Info, OpenAPI
 
 from webbot import __version__
 from webbot.services import Services
@@ -15,10 +16,13 @@ from webbot.web.languages import page_language
 from webbot.web.operation import Operation
 from webbot.web.pages import THEMES, Pages
 from webbot.web.problems import install_problems
+from webbot.web.programs import install_programs
 from webbot.web.requests import measure_requests
 from webbot.web.sessions import install_sessions
 from webbot.web.streams import Streams
 from webbot.web.texts import Texts
+from webbot.web.v1 import V1, V1_DOOR
+from webbot.web.v1.problems import ErrorBody
 from webbot.web.views import Views
 from webbot.web.voice import Voice
 
@@ -28,7 +32,12 @@ FORM_OVERHEAD = 65536  # names, boundaries and the small fields of a form, in by
 def create_app(services: Services) -> Flask:
     """The WSGI application. `services` stay the caller's to close."""
     settings = services.settings
-    app = Flask("webbot", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    app = OpenAPI(
+        "webbot", root_path=str(ROOT), template_folder="templates", static_folder="static", doc_ui=False,
+        info=Info(title="webbot", version=__version__, description="OpenAI's API over the models of this server"),
+        security_schemes={"key": {"type": "http", "scheme": "bearer"}}, validation_error_model=ErrorBody,
+        validation_error_status=400,
+    )
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_OVERHEAD,
         # A byte of a question takes up to three characters in a form.
@@ -44,10 +53,14 @@ def create_app(services: Services) -> Flask:
     measure_requests(app)
     Access(app, settings, services.access_code)
     install_problems(app)
+    install_programs(app, V1_DOOR)
     texts = Texts(settings.texts)
     views = Views(services, texts)
     for door in (Pages(services, texts, views), Streams(services, views), Voice(services), Operation(services, views)):
         app.register_blueprint(door.blueprint)
+    v1 = V1(services)
+    app.register_api(v1.blueprint)
+    app.register_blueprint(v1.pages)
     app.context_processor(lambda: _every_page(services))
     return app
 

@@ -38,6 +38,8 @@ def _line(row: dataclasses.Field[Any]) -> str:
         details.append(f"From {row.metadata['least']} to {row.metadata['most']}.")
     if row.metadata["aliases"]:
         details.append("Also read from " + ", ".join(f"`{alias}`" for alias in row.metadata["aliases"]) + ".")
+    for older, part in row.metadata["parts"].items():
+        details.append(f"Also read from `{older}`, divided by {part} (there it counts characters).")
     text = " ".join(details).replace("|", "\\|")
     return f"| `{PREFIX}{row.name.upper()}` | {_shown(row.default)} | {text} |\n"
 

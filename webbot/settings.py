@@ -19,17 +19,29 @@ ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "WEBBOT_"
 # Names with the prefix that belong to the scripts, not to this table.
 FOREIGN = frozenset({"WEBBOT_TEST_ALL", "WEBBOT_VENV", "WEBBOT_PYTHON"})
+CHARACTERS_A_TOKEN = 4  # about, in English
+LEVELS = {
+    "warn": "warning", "critical": "error", "fatal": "error", "trace": "debug", "notset": "debug", "verbose": "debug",
+    "0": "debug", "10": "debug", "20": "info", "30": "warning", "40": "error", "50": "error",
+}
 KINDS = {int: "a whole number", float: "a number", bool: "yes or no", str: "a text", Path: "a path"}
 
 
 def setting(
     default: Any, sentence: str, *, aliases: tuple[str, ...] = (), choices: tuple[str, ...] = (),
-    least: float | None = None, most: float | None = None,
+    least: float | None = None, most: float | None = None, secret: bool = False,
+    synonyms: Mapping[str, str] | None = None, parts: Mapping[str, int] | None = None,
 ) -> Any:
-    """A row of the table."""
+    """A row of the table. A `secret` is shown nowhere and is no option of the command line, which other users can see.
+
+    `synonyms` are older words for a choice. `parts` are names of older systems whose unit is smaller by that factor.
+    """
     return field(
-        default=default,
-        metadata={"sentence": sentence, "aliases": aliases, "choices": choices, "least": least, "most": most},
+        default=default, repr=not secret,
+        metadata={
+            "sentence": sentence, "aliases": aliases, "choices": choices, "least": least, "most": most, "secret": secret,
+            "synonyms": synonyms or {}, "parts": parts or {},
+        },
     )
 
 
@@ -43,7 +55,9 @@ class Settings:
     lan: bool = setting(False, "Listen on all interfaces, ask for an access code, and serve the help page for phones.")
     lan_port: int = setting(8080, "The plain-HTTP port of the help page for phones (with lan only).", least=1, most=65535)
     hosts: tuple[str, ...] = setting((), "Further host names that the server answers to, separated by commas: a tunnel's name.")
-    access_code: str = setting("", "The access code. Made by itself when others than this machine can reach the server.")
+    access_code: str = setting(
+        "", "The access code. Made by itself when others than this machine can reach the server.", secret=True,
+    )
     owner: str = setting(
         "session", "Whose conversations a visitor sees: of this browser's session, or of the whole home.",
         choices=("session", "home"),
@@ -77,9 +91,17 @@ class Settings:
         "auto", "The numbers of the language model. auto: bfloat16 where the processor has it, else float32.",
         choices=("auto", "bfloat16", "float32"),
     )
+    gguf: str = setting(
+        "", "Reserved: a quantised model file (GGUF). It is not served yet; the model of this table answers.",
+        aliases=("LLAMA_MODEL_FILE",),
+    )
+    openai_key: str = setting(
+        "", "Reserved: a key for OpenAI's models. They are not served yet; the model of this table answers.",
+        aliases=("OPENAI_API_KEY",), secret=True,
+    )
     context: int = setting(
         8192, "The window in tokens; never more than the model's own.", aliases=("LLAMA_CONTEXT_SIZE",),
-        least=256, most=1_048_576,
+        least=256, most=1_048_576, parts={"MAX_CONTEXT_LENGHT": CHARACTERS_A_TOKEN},
     )
     parallel: int = setting(8, "How many answers are computed together.", least=1, most=256)
     queue: int = setting(64, "How many answers may wait; more are refused with 429.", least=0, most=10_000)
@@ -110,9 +132,15 @@ class Settings:
         120, "How many changes (questions, uploads, ...) one session may ask for in a minute.", least=1, most=100_000,
     )
 
+    # programs
+    program_rate_limit: int = setting(
+        3000, "How many requests one program (its key and address) may send in a minute.", least=1, most=1_000_000,
+    )
+
     # operation
     log_level: str = setting(
-        "info", "How much is logged.", aliases=("LOG_LEVEL",), choices=("debug", "info", "warning", "error"),
+        "info", "How much is logged. Upper case, WARN, CRITICAL and Python's numbers (20) are understood, too.",
+        aliases=("LOG_LEVEL",), choices=("debug", "info", "warning", "error"), synonyms=LEVELS,
     )
     question_bytes: int = setting(
         65536, "The longest question in bytes; the model's window usually ends sooner.", least=256, most=10_485_760,
@@ -146,7 +174,7 @@ def load(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
             raise SettingsError("{name} is not a setting. See docs/settings.md for the names.", name=name)
     values: dict[str, Any] = {}
     for name, row in known.items():
-        for candidate in (name, *row.metadata["aliases"]):
+        for candidate in (name, *row.metadata["aliases"], *row.metadata["parts"]):
             if environ.get(candidate, "") != "":
                 values[row.name] = _read(candidate, environ[candidate], kinds[row.name], row.metadata)
                 break
@@ -156,7 +184,8 @@ def load(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
 
 def process_environment(**changes: str) -> dict[str, str]:
     """The environment for a process that this one starts: this one's, without webbot's own settings, and with `changes`."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | changes
+    secrets = {alias for row in table() if row.metadata["secret"] for alias in row.metadata["aliases"]}
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name not in secrets} | changes
 
 
 def _read(name: str, text: str, kind: Any, row: Mapping[str, Any]) -> Any:
@@ -166,14 +195,15 @@ def _read(name: str, text: str, kind: Any, row: Mapping[str, Any]) -> Any:
         raise SettingsError("{name} is {value}: {kind} is needed.", name=name, value=repr(text[:40]),
                             kind=KINDS.get(kind, "list")) from None
     if row["choices"]:
-        value = str(value).lower()
+        value = row["synonyms"].get(str(value).lower(), str(value).lower())
         if value not in row["choices"]:
             raise SettingsError("{name} is {value}: one of {choices} is needed.", name=name, value=repr(text[:40]),
                                 choices=", ".join(repr(choice) for choice in row["choices"]))
-    if row["least"] is not None and not row["least"] <= value <= row["most"]:
+    part = row["parts"].get(name, 1)
+    if row["least"] is not None and not row["least"] * part <= value <= row["most"] * part:
         raise SettingsError("{name} is {value}: it must be from {least} to {most}.", name=name, value=value,
-                            least=row["least"], most=row["most"])
-    return value
+                            least=row["least"] * part, most=row["most"] * part)
+    return value // part if part > 1 else value
 
 
 def _convert(text: str, kind: Any) -> Any:

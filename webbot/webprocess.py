@@ -162,6 +162,7 @@ class Worker(GeventWorker):
 
     def answer(self, environ: dict, start_response: Callable) -> Any:
         connection = environ["gunicorn.socket"]
+        environ["webbot.gone"] = connection.gone
         return (self.phone if connection.plain else self.pages)(environ, start_response)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:

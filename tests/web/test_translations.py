@@ -24,6 +24,11 @@ SENTENCE = re.compile(r"[A-Z{].* .*[.?!]", re.DOTALL)
 TERMINAL = {
     "cli.py", "terminal.py", "settings.py", "certs.py", "authority.py", "server.py", "webprocess.py", "doctor.py", "echo.py",
 }
+# The doors for programs, which tell their errors in English.
+PROGRAMS = (
+    "web/v1/", "web/leonid.py", "web/socratic.py", "web/programs.py", "web/leaving.py", "web/strict_json.py",
+    "chat/completing.py",
+)
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
 
@@ -41,7 +46,7 @@ def code_messages():
     """msgid -> where: arguments of CALLS, sentences in upper-case constants, and values named `sentence`."""
     found = {}
     for path in sorted((ROOT / "webbot").rglob("*.py")):
-        if path.name in TERMINAL:
+        if path.name in TERMINAL or path.relative_to(ROOT / "webbot").as_posix().startswith(PROGRAMS):
             continue
         for node in sentence_nodes(ast.parse(path.read_text("utf-8"))):
             for leaf in strings(node):
@@ -61,6 +66,8 @@ def sentence_nodes(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if any(keyword.arg in ("parameter", "code") for keyword in node.keywords):
+                continue  # told to programs, in English
             if name in CALLS and node.args:
                 yield node.args[0]
             yield from (keyword.value for keyword in node.keywords if keyword.arg in ("sentence", "error"))

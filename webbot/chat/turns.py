@@ -15,16 +15,17 @@ from dataclasses import dataclass
 
 from webbot import memory, metrics
 from webbot.channel import Channels
+from webbot.chat.completing import Completing
 from webbot.chat.growing import Growing
 from webbot.chat.news import Changed, Gone
 from webbot.chat.sight import Sight, budget_of
+from webbot.chat.waiting import ready
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong, Unavailable
 from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Started, Window
 from webbot.reply import Began, Reply
 from webbot.store.base import Store
 
-PATIENCE_SECONDS = 20.0  # a question waits this long for a model that is still loading
 TITLE_CHARACTERS = 60
 CUT = "The answer was cut here: it reached its limit. Ask for the rest to read on."
 INTERRUPTED = "The server stopped in the middle of this answer."
@@ -55,6 +56,7 @@ class Chat:
         self._running: dict[str, Reply] = {}
         self._beginning: set[str] = set()
         self.sight = Sight(engine, store)
+        self.programs = Completing(engine, self.limits.max_answer)
         self._lock = threading.Lock()
         self._closing = False
 
@@ -72,7 +74,7 @@ class Chat:
         self._check(text)
         about = self.store.conversation(owner, conversation)
         with self._claimed(conversation):
-            state = self._ready()
+            state = ready(self.engine)
             tokens = self.engine.count([text])[0]
             window = self.sight.window(about, state, tokens, before=replace_from)
             question = Message(role="user", text=text, tokens=tokens, counted_by=state.tokenizer, spoken=spoken or {})
@@ -235,17 +237,6 @@ class Chat:
             raise BadInput("The question is empty.")
         if len(text.encode()) > self.limits.question_bytes:
             raise TooLong("The question is longer than {limit} bytes. Please shorten it.", limit=self.limits.question_bytes)
-
-    def _ready(self) -> EngineState:
-        """The engine's state once it is ready; a model that is just loading is waited for."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            state = self.engine.state()
-            if state.status == "ready":
-                return state
-            if state.status == "failed" or time.monotonic() > until:
-                raise Unavailable(state.sentence or "The model is still loading. Please try again in a moment.", retry_after=5)
-            time.sleep(0.05)
 
     def _last_question(self, owner: str, conversation: str) -> Message:
         questions = [m for m in self.store.messages(owner, conversation, limit=2) if m.role == "user"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from whisper import DecodingOptions, DecodingResult, ModelDimensions, Whisper, log_mel_spectrogram, pad_or_trim
-from whisper.tokenizer import LANGUAGES, TO_LANGUAGE_CODE, get_tokenizer
+from whisper.tokenizer import LANGUAGES, TO_LANGUAGE_CODE, Tokenizer, get_tokenizer
 
 from webbot.errors import BadInput, Unusable
 from webbot.speech import vad
+from webbot.speech.segments import Segment, Task, Wishes, Word
+from webbot.speech.words import Spoken, spoken_words
 
 MEL_HOP, MEL_FRAMES = 160, 3000  # samples a frame; frames of the 30 s that Whisper hears
 STAMP_SAMPLES = 320  # a time stamp counts 20 ms
 # Whisper's own thresholds for an answer that is tried again, warmer, and for one that is not believed.
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6)
 REPETITIVE, DOUBTFUL, NO_SPEECH = 2.4, -1.0, 0.6
+EDGE = 3  # frames around a voice that still belong to a segment
 LEAST_ADVANCE = 16_000  # samples: a time stamp that stands still must not stop the reading
+PROMPT_CHARACTERS = 4096  # more than the tokens that fit; the end of a longer prompt counts
+TURBO_LAYERS = (32, 4)  # of encoder and decoder: this one of Whisper's shapes has not learnt to translate
+RATE = 16_000
 LARGEST_DIMENSION = 200_000  # of any part of the network: the file's own claim, checked before memory is taken
 Gone = Callable[[], bool]
+Tell = Callable[[Segment], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,32 @@ class Heard:
     text: str
     language: str
     spoke: bool
+
+
+@dataclass(slots=True)
+class Listening:
+    """One recording in work. `language` and `last` (where the last segment ends, in samples) are found on the way."""
+
+    samples: NDArray[np.float32]
+    speech: NDArray[np.bool_]
+    language: str
+    task: Task
+    prompt: list[int]
+    ladder: tuple[float, ...]
+    words: bool
+    tell: Tell
+    last: int = 0
+    texts: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What lies between two time stamps: samples of the window, and tokens with and without the stamps."""
+
+    first: int
+    last: int
+    tokens: tuple[int, ...]
+    words: tuple[int, ...]
 
 
 def load_whisper(path: Path, device: torch.device) -> Whisper:
@@ -107,6 +140,8 @@ class Recogniser:
         self.detector = VoiceDetector()
         self.model = load_whisper(weights, self.device)
         self.multilingual = self.model.is_multilingual
+        layers = (self.model.dims.n_audio_layer, self.model.dims.n_text_layer)
+        self.translates = self.multilingual and layers != TURBO_LAYERS
 
     def language(self, wanted: str) -> str:
         """The code of a language given as a code, a code with a region, or an English name; "" stays "" (to be found).
@@ -119,10 +154,12 @@ class Recogniser:
             return "" if self.multilingual else "en"
         if code not in LANGUAGES:
             raise BadInput(
-                "The language {language} is not known. Please give a code like en, zh, de or es.", language=repr(wanted[:20])
+                "The language {language} is not known. Please give a code like en, zh, de or es.", language=repr(wanted[:20]),
+                parameter="language",
             )
         if code != "en" and not self.multilingual:
-            raise Unusable("This speech model has learnt English only. Please choose English, or load Whisper base.")
+            raise Unusable("This speech model has learnt English only. Please choose English, or load Whisper base.",
+                           parameter="language")
         return code
 
     @staticmethod
@@ -134,13 +171,31 @@ class Recogniser:
         """Computes once, so that the first recording does not wait for what torch sets up."""
         noise = np.zeros(vad.FRAME * 8, np.float32)
         self.detector(noise, lambda: False)
-        self._decode(noise, "en")
+        self._decode(self._features(noise), Listening(noise, np.zeros(0, np.bool_), "en", "transcribe", [], (0.0,), False, print), (0.0,))
 
-    def hear(self, samples: NDArray[np.float32], language: str, gone: Gone) -> Heard:
-        """The words in mono samples at 16 kHz. `language` comes from `language()`. Raises Left once `gone` is true."""
+    def check(self, wishes: Wishes) -> None:
+        """Raises BadInput or Unusable for what this model cannot do."""
+        self.language(wishes.language)
+        if wishes.task == "translate" and not self.translates:
+            raise BadInput(
+                "This speech model does not translate. Please load a Whisper model of many languages, like base or large-v3.",
+                parameter="model",
+            )
+
+    def hear(self, samples: NDArray[np.float32], wishes: Wishes, gone: Gone, tell: Tell) -> Heard:
+        """The words in mono samples at 16 kHz; `tell` gets each segment as it is found. Raises Left once `gone` is true."""
+        self.check(wishes)
         probabilities = self.detector(samples, gone)
+        listening = Listening(
+            samples=samples, speech=probabilities >= vad.GOES_ON, language=self.language(wishes.language), task=wishes.task,
+            prompt=self._prompt(wishes.prompt), ladder=(wishes.temperature,) if wishes.temperature else TEMPERATURES,
+            words=wishes.words, tell=tell,
+        )
+        windows = vad.windows(probabilities)
         with self._left_at_any_token(gone):
-            return self._words(samples, probabilities, language)
+            for window in windows:
+                self._hear_window(listening, window)
+        return Heard(" ".join(" ".join(listening.texts).split()), listening.language, bool(windows))
 
     @contextmanager
     def _left_at_any_token(self, gone: Gone) -> Iterator[None]:
@@ -156,47 +211,96 @@ class Recogniser:
         finally:
             hook.remove()
 
-    def _words(self, samples: NDArray[np.float32], probabilities: NDArray[np.float32], language: str) -> Heard:
-        windows = vad.windows(probabilities)
-        speech = probabilities >= vad.GOES_ON
-        texts: list[str] = []
-        for window in windows:
-            for found, text in self._window(samples, speech, window, language):
-                language = language or found
-                texts.append(text)
-        return Heard(" ".join(" ".join(texts).split()), language, bool(windows))
+    def _prompt(self, text: str) -> list[int]:
+        """The end of the prompt, as tokens of plain text: what looks like a special token is none."""
+        if not text.strip():
+            return []
+        tokenizer = self._tokenizer("en", "transcribe")
+        tokens: list[int] = tokenizer.encoding.encode_ordinary(" " + text[-PROMPT_CHARACTERS:].strip())
+        return tokens[-(self.model.dims.n_text_ctx // 2 - 1):]
 
-    def _window(
-        self, samples: NDArray[np.float32], speech: NDArray[np.bool_], window: list[vad.Stretch], language: str
-    ) -> Iterator[tuple[str, str]]:
-        """(language, words) of at most 30 s, in order. Where Whisper has doubts or repeats itself, each half is heard alone."""
-        heard = np.concatenate([samples[part.start * vad.FRAME : part.end * vad.FRAME] for part in window])
-        voiced = np.concatenate([speech[part.start : part.end] for part in window])
+    def _tokenizer(self, language: str, task: str) -> Tokenizer:
+        return get_tokenizer(self.multilingual, num_languages=self.model.num_languages, language=language, task=task)
+
+    def _hear_window(self, listening: Listening, window: list[vad.Stretch]) -> None:
+        """Tells the words of at most 30 s, in order. Where Whisper has doubts or repeats itself, each half is heard alone."""
+        heard = np.concatenate([listening.samples[part.start * vad.FRAME : part.end * vad.FRAME] for part in window])
+        voiced = np.concatenate([listening.speech[part.start : part.end] for part in window])
         half = len(window) // 2
         start = 0
         # Whisper may stop before the end; it is then asked again from there.
         while voiced[start // vad.FRAME :].sum() >= vad.SHORTEST:
-            result = self._decode(heard[start:], language, TEMPERATURES[:1] if half else TEMPERATURES)
+            features = self._features(heard[start:])
+            result = self._decode(features, listening, listening.ladder[:1] if half else listening.ladder)
             if half and not start and not _believed(result):
                 for part in (window[:half], window[half:]):
-                    yield from self._window(samples, speech, part, language)
+                    self._hear_window(listening, part)
                 return
-            segments, advance = self._segments(result, len(heard) - start)
-            for first, last, text in segments:
-                if _believed(result) and voiced[(start + first) // vad.FRAME : (start + last) // vad.FRAME + 1].any():
-                    yield result.language, text
+            pieces, advance = self._pieces(result, len(heard) - start)
+            if _believed(result):
+                pieces = [
+                    piece for piece in pieces
+                    if voiced[(start + piece.first) // vad.FRAME : (start + piece.last) // vad.FRAME + 1].any()
+                ]
+                self._tell(listening, window, start, pieces, result, features)
             start += max(advance, LEAST_ADVANCE)
 
+    def _tell(  # noqa: PLR0913 - a window's answer and where it belongs
+        self, listening: Listening, window: list[vad.Stretch], start: int, pieces: list[Piece], result: DecodingResult,
+        features: torch.Tensor,
+    ) -> None:
+        """Segments in the time of the recording: what was cut out before Whisper heard it counts again."""
+        if not pieces:
+            return
+        tokenizer = self._tokenizer(result.language, listening.task)
+        spoken: list[list[Spoken]] = [[] for _ in pieces]
+        if listening.words:
+            length = sum(len(part) for part in window) * vad.FRAME - start
+            spoken = spoken_words(self.model, tokenizer, features, [list(piece.words) for piece in pieces], length)
+        listening.language = listening.language or result.language
+        for piece, words in zip(pieces, spoken, strict=True):
+            first, last = self._places(listening, window, start + piece.first, start + piece.last)
+            text = tokenizer.decode(piece.words)
+            segment = Segment(
+                start=first / RATE, end=last / RATE, text=text, tokens=piece.tokens, temperature=_number(result.temperature),
+                avg_logprob=_number(result.avg_logprob), compression_ratio=_number(result.compression_ratio),
+                no_speech_prob=_number(result.no_speech_prob), words=_placed(words, window, start, first, last),
+            )
+            listening.last = last
+            listening.texts.append(text)
+            listening.tell(segment)
+
+    @staticmethod
+    def _places(listening: Listening, window: list[vad.Stretch], first: int, last: int) -> tuple[int, int]:
+        """Where a piece begins and ends in the recording, in samples: after the piece before, and where somebody speaks."""
+        length = len(listening.samples)
+        begin = max(listening.last, min(vad.place(window, first), length))
+        end = max(begin, min(vad.place(window, last, ends=True), length))
+        voiced = np.flatnonzero(listening.speech[begin // vad.FRAME : end // vad.FRAME + 1])
+        if len(voiced):
+            base = begin // vad.FRAME
+            begin = max(begin, (base + int(voiced[0]) - EDGE) * vad.FRAME)
+            end = min(end, (base + int(voiced[-1]) + 1 + EDGE) * vad.FRAME)
+        return begin, end
+
     @torch.inference_mode()
-    def _decode(self, samples: NDArray[np.float32], language: str, temperatures: tuple[float, ...] = (0.0,)) -> DecodingResult:
-        """Encodes once, for the language and for every temperature."""
-        torch.manual_seed(0)  # the same recording gives the same words
+    def _features(self, samples: NDArray[np.float32]) -> torch.Tensor:
+        """What Whisper hears of at most 30 s: its mel frames [n_mels, 3000], padded."""
         frames = min(MEL_FRAMES, len(samples) // MEL_HOP)
         mel = log_mel_spectrogram(torch.from_numpy(samples), self.model.dims.n_mels, padding=MEL_HOP * MEL_FRAMES)
-        fast = self.device.type == "cuda"
-        features = pad_or_trim(mel[:, :frames], MEL_FRAMES).to(self.device, torch.float16 if fast else torch.float32)
+        kind = torch.float16 if self.device.type == "cuda" else torch.float32
+        return pad_or_trim(mel[:, :frames], MEL_FRAMES).to(self.device, kind)
+
+    @torch.inference_mode()
+    def _decode(self, features: torch.Tensor, listening: Listening, temperatures: tuple[float, ...]) -> DecodingResult:
+        """Encodes once, for the language and for every temperature."""
+        torch.manual_seed(0)  # the same recording gives the same words
+        language = listening.language
         for temperature in temperatures:
-            options = DecodingOptions(language=language or None, temperature=temperature, fp16=fast)
+            options = DecodingOptions(
+                task=listening.task, language=language or None, temperature=temperature, prompt=listening.prompt or None,
+                fp16=features.dtype == torch.float16,
+            )
             result: Any = self.model.decode(features, options)
             silent = result.no_speech_prob > NO_SPEECH and result.avg_logprob < DOUBTFUL
             if silent or (result.compression_ratio <= REPETITIVE and result.avg_logprob >= DOUBTFUL):
@@ -204,13 +308,11 @@ class Recogniser:
             features, language = result.audio_features, result.language
         return result
 
-    def _segments(self, result: DecodingResult, length: int) -> tuple[list[tuple[int, int, str]], int]:
-        """What lies between two time stamps: (first sample, last sample, text); and how many samples have been read."""
-        tokenizer = get_tokenizer(
-            self.multilingual, num_languages=self.model.num_languages, language=result.language, task="transcribe"
-        )
-        segments: list[tuple[int, int, str]] = []
-        start, words = 0, []
+    def _pieces(self, result: DecodingResult, length: int) -> tuple[list[Piece], int]:
+        """What lies between two time stamps, and how many of the `length` samples have been read."""
+        tokenizer = self._tokenizer(result.language, "transcribe")
+        pieces: list[Piece] = []
+        start, opened, words = 0, [], []
         stamps = 0  # how many time stamps the answer ends with: one closes the recording, a pair opens what follows
         for token in result.tokens:
             if token < tokenizer.timestamp_begin:
@@ -219,13 +321,29 @@ class Recogniser:
                 continue
             stamp = (token - tokenizer.timestamp_begin) * STAMP_SAMPLES
             if words:
-                segments.append((start, stamp, tokenizer.decode(words)))
+                pieces.append(Piece(start, stamp, (*opened, *words, token), tuple(words)))
                 words = []
-            start, stamps = stamp, stamps + 1
-        if words and not segments:
-            return [(0, length, tokenizer.decode(words))], length
-        unfinished = bool(segments) and (bool(words) or stamps > 1)  # heard again, with what follows it
-        return segments, segments[-1][1] if unfinished else length
+            start, opened, stamps = stamp, [token], stamps + 1
+        if words and not pieces:
+            return [Piece(0, length, tuple(result.tokens), tuple(words))], length
+        unfinished = bool(pieces) and (bool(words) or stamps > 1)  # heard again, with what follows it
+        return pieces, pieces[-1].last if unfinished else length
+
+
+def _placed(words: list[Spoken], window: list[vad.Stretch], start: int, first: int, last: int) -> tuple[Word, ...]:
+    """Words in the time of the recording, one after the other inside their segment, which is `first` to `last`."""
+    placed = []
+    before = first
+    for word in words:
+        begin = min(last, max(before, vad.place(window, start + word.first)))
+        before = min(last, max(begin, vad.place(window, start + word.last, ends=True)))
+        placed.append(Word(word=word.text.strip(), start=begin / RATE, end=before / RATE))
+    return tuple(placed)
+
+
+def _number(value: float) -> float:
+    """JSON has no NaN, which an empty answer gets."""
+    return float(np.nan_to_num(value))
 
 
 def _believed(result: DecodingResult) -> bool:

@@ -119,6 +119,19 @@ def _cut(stretch: Stretch, probabilities: Sequence[float] | NDArray[np.float32])
     return [*parts, Stretch(start, stretch.end)]
 
 
+def place(window: Sequence[Stretch], sample: int, *, ends: bool = False) -> int:
+    """The sample of the recording that stands at `sample` once the stretches of the window are joined.
+
+    Where two of them meet, what begins there begins the second, and what `ends` there ends the first.
+    """
+    for stretch in window:
+        length = len(stretch) * FRAME
+        if sample < length or (ends and sample == length):
+            return stretch.start * FRAME + max(0, sample)
+        sample -= length
+    return window[-1].end * FRAME
+
+
 def why_nothing(samples: NDArray[np.float32]) -> str:
     """The sentence for a recording in which nobody speaks."""
     if len(samples) < FRAME * 4:

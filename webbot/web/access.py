@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 import time
 from collections import defaultdict, deque
@@ -20,6 +21,7 @@ from webbot.addresses import host_name, lan_addresses
 from webbot.auth import same_code
 from webbot.errors import NotAllowed, TooMany
 from webbot.settings import Settings
+from webbot.web.programs import ProgramDoor, program_door
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN = frozenset({"static", "access.enter", "operation.healthz"})
@@ -62,6 +64,12 @@ class Brake:
             del self._times[key]
         return len(times) >= self.most
 
+    def left(self, key: str) -> tuple[int, float]:
+        """How many more events are allowed now, and the seconds until the oldest no longer counts."""
+        times = self._times.get(key, ())
+        wait = self.seconds - (time.monotonic() - times[0]) if times else 0.0
+        return max(0, self.most - len(times)), max(0.0, wait)
+
     def note(self, key: str) -> None:
         self._times[key].append(time.monotonic())
         if len(self._times) > 10_000:  # strangers who came once
@@ -77,6 +85,7 @@ class Access:
         self.entered_mark = hashlib.sha256(b"entered " + code.encode()).hexdigest() if code else ""
         self.guesses = Brake(WRONG_CODES_A_MINUTE)
         self.changes = Brake(settings.rate_limit)
+        self.calls = Brake(settings.program_rate_limit)
         app.config["TRUSTED_HOSTS"] = known_hosts(settings)
         app.before_request(self._check)
         app.after_request(self._finish)
@@ -87,12 +96,36 @@ class Access:
         check_origin()
         if request.endpoint in OPEN:
             return
+        door = program_door()
+        if door is not None:
+            self._check_program(door)
+            return
         if self.code and not self._is_in():
             raise Unwelcome("This server asks for its access code. It was printed when the server started.")
         g.owner = "home" if self.settings.owner == "home" else session.get("owner", "")
         if request.method not in SAFE:
             self._brake()
             claim()
+
+    def _check_program(self, door: ProgramDoor) -> None:
+        """A program needs no session: its key says who it is, and without an access code any key does.
+
+        With a visitor's cookie it is that visitor.
+        """
+        if self.code and not door.checks and not self._is_in():
+            raise Unwelcome("A key is needed here: the access code of this server, as Authorization: Bearer.", code="invalid_api_key")
+        given = request.authorization
+        key = given.token if given is not None and given.type == "bearer" and given.token else ""
+        g.owner = "home" if self.settings.owner == "home" else session.get("owner") or program_owner(key)
+        if request.method not in SAFE:
+            caller = f"{g.owner} {request.remote_addr}"
+            full = self.calls.full(caller)
+            if not full:
+                self.calls.note(caller)
+            g.calls_left = self.calls.left(caller)
+            if full:
+                raise TooMany("Too many requests. Please wait a moment and try again.", code="rate_limit_exceeded",
+                              retry_after=math.ceil(g.calls_left[1]))
 
     def _brake(self) -> None:
         key = session.get("owner") or request.remote_addr or ""
@@ -134,7 +167,17 @@ class Access:
         if self.settings.hsts:
             public = request.environ.get("HTTP_HOST", "").split(":")[0] in self.settings.hosts
             response.headers["Strict-Transport-Security"] = "max-age=63072000" + ("; includeSubDomains" if public else "")
+        if "calls_left" in g:
+            left, wait = g.calls_left
+            response.headers["X-RateLimit-Limit-Requests"] = str(self.calls.most)
+            response.headers["X-RateLimit-Remaining-Requests"] = str(left)
+            response.headers["X-RateLimit-Reset-Requests"] = f"{wait:.3f}s"
         return finish(response)
+
+
+def program_owner(key: str) -> str:
+    """The owner of what programs with this key store. The key itself is kept nowhere."""
+    return "k-" + hashlib.sha256(b"program " + key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def claim() -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, SecurityError
 
 from webbot.errors import Problem
 from webbot.web.access import Unwelcome
+from webbot.web.programs import Trouble, program_door
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ SENTENCES: Mapping[int, str] = {
     413: "What was sent is larger than this server takes.",
     414: "The address is too long.",
     415: "This address does not take this kind of data.",
+    421: "This server does not answer to that host name. Its names are set with WEBBOT_HOSTS.",
     431: "The request's headers are too long.",
 }
 UNEXPECTED = "Something went wrong here. Nothing that was stored is lost. Please try again."
@@ -48,15 +50,21 @@ def translated(sentence: str, values: Mapping[str, object] | None = None) -> str
 def install_problems(app: Flask) -> None:
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(RecursionError, lambda error: _tell(400, gettext(SENTENCES[400])))
-    app.register_error_handler(UnicodeError, lambda error: _tell(400, gettext(SENTENCES[400])))
+    app.register_error_handler(RecursionError, lambda error: _tell(400, SENTENCES[400]))
+    app.register_error_handler(UnicodeError, lambda error: _tell(400, SENTENCES[400]))
     app.register_error_handler(Exception, _unexpected)
 
 
 def _problem(problem: Problem) -> ResponseReturnValue:
+    door = program_door()
+    if door is not None:
+        return door.tell(Trouble(
+            status=problem.status, sentence=str(problem), parameter=problem.parameter, code=problem.code,
+            retry_after=problem.retry_after,
+        ))
     if isinstance(problem, Unwelcome) and not wants_json():
         return render_template("enter.html", trouble=None), problem.status
-    return _tell(problem.status, sentence_of(problem), problem.retry_after)
+    return _tell_translated(problem.status, sentence_of(problem), problem.retry_after)
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
@@ -65,16 +73,19 @@ def _http(error: HTTPException) -> ResponseReturnValue:
         return error
     if isinstance(error, SecurityError):
         return _foreign_host()
-    if isinstance(error, RequestEntityTooLarge):
-        sentence = gettext(SENTENCES[413])
-    else:
-        sentence = gettext(SENTENCES.get(status, SENTENCES[400] if status < 500 else UNEXPECTED))
-    return _tell(status, sentence)
+    told = 413 if isinstance(error, RequestEntityTooLarge) else status
+    answer = current_app.make_response(_tell(status, SENTENCES.get(told, SENTENCES[400] if status < 500 else UNEXPECTED)))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return answer
 
 
 def _foreign_host() -> ResponseReturnValue:
     """As plain text: a page would need the addresses of its parts, and there are none for a host that is not ours."""
-    sentence = gettext("This server does not answer to that host name. Its names are set with WEBBOT_HOSTS.")
+    door = program_door()
+    if door is not None:
+        return door.tell(Trouble(status=400, sentence=SENTENCES[421]))
+    sentence = gettext(SENTENCES[421])
     if wants_json():
         return jsonify(error={"message": sentence, "status": 400, "request_id": g.get("request_id", "-")}), 400
     return Response(f"{sentence}\n", 400, mimetype="text/plain")
@@ -82,10 +93,18 @@ def _foreign_host() -> ResponseReturnValue:
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
     log.error("request %s failed: %s %s", g.get("request_id", "-"), request.method, request.path, exc_info=error)
-    return _tell(500, gettext(UNEXPECTED))
+    return _tell(500, UNEXPECTED)
 
 
-def _tell(status: int, sentence: str, retry_after: int | None = None) -> ResponseReturnValue:
+def _tell(status: int, sentence: str) -> ResponseReturnValue:
+    """`sentence` is one of this module's, in English."""
+    door = program_door()
+    if door is not None:
+        return door.tell(Trouble(status=status, sentence=sentence))
+    return _tell_translated(status, gettext(sentence))
+
+
+def _tell_translated(status: int, sentence: str, retry_after: int | None = None) -> ResponseReturnValue:
     headers = {"Retry-After": str(retry_after)} if retry_after else {}
     if wants_json():
         error = {"message": sentence, "status": status, "request_id": g.get("request_id", "-")}

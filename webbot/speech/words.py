@@ -1,0 +1,51 @@
+"""When each word is spoken, from where Whisper's decoder listens while it writes it. The arithmetic is openai-whisper's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from whisper import Whisper
+from whisper.timing import add_word_timestamps
+from whisper.tokenizer import Tokenizer
+
+from webbot.errors import Unusable
+
+RATE, MEL_HOP, MEL_FRAMES = 16_000, 160, 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A word and its samples in what Whisper heard."""
+
+    text: str
+    first: int
+    last: int
+
+
+def spoken_words(
+    model: Whisper, tokenizer: Tokenizer, features: torch.Tensor, pieces: list[list[int]], length: int
+) -> list[list[Spoken]]:
+    """The words of each piece (its tokens without time stamps), given the mel frames of `length` samples.
+
+    Raises Unusable where they cannot be told apart.
+    """
+    segments: list[dict[str, Any]] = [
+        {"seek": 0, "start": 0.0, "end": length / RATE, "tokens": tokens, "words": []} for tokens in pieces
+    ]
+    try:
+        with torch.inference_mode():
+            add_word_timestamps(
+                segments=segments, model=model, tokenizer=tokenizer, mel=features,
+                num_frames=min(MEL_FRAMES, length // MEL_HOP), last_speech_timestamp=0.0,
+            )
+    except (RuntimeError, ImportError, IndexError, ValueError) as error:
+        raise Unusable(
+            "The times of the words could not be found in this recording. Please ask for the times of segments.",
+            parameter="timestamp_granularities",
+        ) from error
+    return [
+        [Spoken(word["word"], int(word["start"] * RATE), int(word["end"] * RATE)) for word in segment["words"]]
+        for segment in segments
+    ]

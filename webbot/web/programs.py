@@ -1,0 +1,44 @@
+"""The doors for programs, as the rest of the house sees them: where they are, how they tell an error, who checks who comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask, Response, current_app, request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """An error on its way to a program. `sentence` is English; the rest as in errors.Problem."""
+
+    status: int
+    sentence: str
+    parameter: str = ""
+    code: str = ""
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramDoor:
+    """A door at `prefixes` and below. `tell` gives an error its wire form.
+
+    With `checks` the door itself finds out who comes in (a signed token, say); otherwise a key does where one is needed.
+    """
+
+    prefixes: tuple[str, ...]
+    tell: Callable[[Trouble], Response]
+    checks: bool = False
+
+    def holds(self, path: str) -> bool:
+        return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self.prefixes)
+
+
+def install_programs(app: Flask, *doors: ProgramDoor) -> None:
+    app.extensions["program_doors"] = doors
+
+
+def program_door() -> ProgramDoor | None:
+    """The door of the running request; None for the page's."""
+    doors: tuple[ProgramDoor, ...] = current_app.extensions.get("program_doors", ())
+    return next((door for door in doors if door.holds(request.path)), None)

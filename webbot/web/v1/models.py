@@ -1,0 +1,90 @@
+"""GET /v1/models: what a request may name as its model."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from flask import jsonify
+from flask.typing import ResponseReturnValue
+from flask_openapi3 import APIBlueprint
+from pydantic import BaseModel
+
+from webbot.errors import NotFound
+from webbot.services import Services
+from webbot.web.v1.operations import operation
+
+LOCAL = "llama"  # the local language model, whichever it is
+OWNER = "webbot"
+
+
+class ModelObject(BaseModel):
+    """A model that can be asked."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+
+
+class ModelList(BaseModel):
+    object: Literal["list"]
+    data: list[ModelObject]
+
+
+class ModelPath(BaseModel):
+    model: str
+
+
+class Models:
+    """The names of the models. `others` name those of further doors (speech, embeddings)."""
+
+    def __init__(self, services: Services, blueprint: APIBlueprint, others: Iterable[Callable[[], list[str]]] = ()) -> None:
+        self.services, self.others = services, list(others)
+        self.began = int(time.time())
+        operation(blueprint, "get", "/models", self.list_models, summary="List the models", tag="Models",
+                  responses={200: ModelList})
+        operation(blueprint, "get", "/models/<path:model>", self.get_model, summary="One model", tag="Models", path=ModelPath,
+                  responses={200: ModelObject})
+
+    def list_models(self) -> ResponseReturnValue:
+        """The language model under `llama` and its own name, then those for speech and embeddings."""
+        return jsonify(object="list", data=[self._object(name) for name in self._names()])
+
+    def get_model(self, model: str) -> ResponseReturnValue:
+        if model not in self._names():
+            raise unknown_model(model)
+        return jsonify(self._object(model))
+
+    def _names(self) -> list[str]:
+        names = [LOCAL, *language_models(self.services)]
+        for other in self.others:
+            names += other()
+        return list(dict.fromkeys(names))
+
+    def _object(self, name: str) -> dict[str, object]:
+        return {"id": name, "object": "model", "created": self.began, "owned_by": OWNER}
+
+
+def language_models(services: Services) -> list[str]:
+    """The own names of the language model that serves."""
+    return [model_id(services.engine.state().name)]
+
+
+def check_language_model(services: Services, name: str) -> None:
+    """Raises NotFound when `name` is not the language model that serves."""
+    if name != LOCAL and model_id(name) not in language_models(services):
+        raise unknown_model(name)
+
+
+def unknown_model(name: str) -> NotFound:
+    """OpenAI's answer to a model that is not there."""
+    return NotFound("The model {name} does not exist here. GET /v1/models lists those that do.", name=repr(name[:100]),
+                    parameter="model", code="model_not_found")
+
+
+def model_id(title: str) -> str:
+    """A name without blanks: "Llama 3.2 1B" is llama-3.2-1b."""
+    return re.sub(r"\s+", "-", title.strip().lower())
