@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from webbot.settings import PREFIX, ROOT, table
+from webbot.settings import PARTS, PREFIX, ROOT, table
 
 OPENING = """# Settings
 
@@ -37,11 +37,13 @@ def _line(row: dataclasses.Field[Any]) -> str:
     if row.metadata["least"] is not None:
         details.append(f"From {row.metadata['least']} to {row.metadata['most']}.")
     if row.metadata["aliases"]:
-        details.append("Also read from " + ", ".join(f"`{alias}`" for alias in row.metadata["aliases"]) + ".")
-    for older, part in row.metadata["parts"].items():
-        details.append(f"Also read from `{older}`, divided by {part} (there it counts characters).")
+        details.append("Also read from " + ", ".join(_older(alias) for alias in row.metadata["aliases"]) + ".")
     text = " ".join(details).replace("|", "\\|")
     return f"| `{PREFIX}{row.name.upper()}` | {_shown(row.default)} | {text} |\n"
+
+
+def _older(alias: str) -> str:
+    return f"`{alias}` (in characters: divided by {PARTS[alias]})" if alias in PARTS else f"`{alias}`"
 
 
 def _shown(value: Any) -> str:

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "WEBBOT_"
 # Names with the prefix that belong to the scripts, not to this table.
 FOREIGN = frozenset({"WEBBOT_TEST_ALL", "WEBBOT_VENV", "WEBBOT_PYTHON"})
-CHARACTERS_A_TOKEN = 4  # about, in English
+# Aliases that count something smaller: characters, of which a token has about four in English.
+PARTS = {"MAX_CONTEXT_LENGHT": 4}
 LEVELS = {
     "warn": "warning", "critical": "error", "fatal": "error", "trace": "debug", "notset": "debug", "verbose": "debug",
     "0": "debug", "10": "debug", "20": "info", "30": "warning", "40": "error", "50": "error",
@@ -30,17 +31,17 @@ KINDS = {int: "a whole number", float: "a number", bool: "yes or no", str: "a te
 def setting(
     default: Any, sentence: str, *, aliases: tuple[str, ...] = (), choices: tuple[str, ...] = (),
     least: float | None = None, most: float | None = None, secret: bool = False,
-    synonyms: Mapping[str, str] | None = None, parts: Mapping[str, int] | None = None,
+    synonyms: Mapping[str, str] | None = None,
 ) -> Any:
     """A row of the table. A `secret` is shown nowhere and is no option of the command line, which other users can see.
 
-    `synonyms` are older words for a choice. `parts` are names of older systems whose unit is smaller by that factor.
+    `synonyms` are older words for a choice.
     """
     return field(
         default=default, repr=not secret,
         metadata={
             "sentence": sentence, "aliases": aliases, "choices": choices, "least": least, "most": most, "secret": secret,
-            "synonyms": synonyms or {}, "parts": parts or {},
+            "synonyms": synonyms or {},
         },
     )
 
@@ -100,8 +101,8 @@ class Settings:
         aliases=("OPENAI_API_KEY",), secret=True,
     )
     context: int = setting(
-        8192, "The window in tokens; never more than the model's own.", aliases=("LLAMA_CONTEXT_SIZE",),
-        least=256, most=1_048_576, parts={"MAX_CONTEXT_LENGHT": CHARACTERS_A_TOKEN},
+        8192, "The window in tokens; never more than the model's own.", aliases=("LLAMA_CONTEXT_SIZE", "MAX_CONTEXT_LENGHT"),
+        least=256, most=1_048_576,
     )
     parallel: int = setting(8, "How many answers are computed together.", least=1, most=256)
     queue: int = setting(64, "How many answers may wait; more are refused with 429.", least=0, most=10_000)
@@ -135,6 +136,20 @@ class Settings:
     # programs
     program_rate_limit: int = setting(
         3000, "How many requests one program (its key and address) may send in a minute.", least=1, most=1_000_000,
+    )
+
+    leonid_secret: str = setting(
+        "", "The secret that Leonid's clients sign their tokens with (HS256), 32 bytes or more. Empty: who they say they are is "
+        "believed, and only on a server that nobody but this machine reaches.", secret=True,
+    )
+    leonid_port: int = setting(
+        0, "A port of its own for Leonid's clients, over plain HTTP and on this machine only: 5001, as it was. 0: none.",
+        least=0, most=65535,
+    )
+    socrates: str = setting(
+        "You are Socrates of Athens. You answer in one to three short sentences of plain words, kindly and with a little irony. "
+        "You seldom claim to know; you rather ask one question back that helps the other to think further.",
+        "The system prompt of the Socratic door, POST /prompt.",
     )
 
     # operation
@@ -174,7 +189,7 @@ def load(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
             raise SettingsError("{name} is not a setting. See docs/settings.md for the names.", name=name)
     values: dict[str, Any] = {}
     for name, row in known.items():
-        for candidate in (name, *row.metadata["aliases"], *row.metadata["parts"]):
+        for candidate in (name, *row.metadata["aliases"]):
             if environ.get(candidate, "") != "":
                 values[row.name] = _read(candidate, environ[candidate], kinds[row.name], row.metadata)
                 break
@@ -199,7 +214,7 @@ def _read(name: str, text: str, kind: Any, row: Mapping[str, Any]) -> Any:
         if value not in row["choices"]:
             raise SettingsError("{name} is {value}: one of {choices} is needed.", name=name, value=repr(text[:40]),
                                 choices=", ".join(repr(choice) for choice in row["choices"]))
-    part = row["parts"].get(name, 1)
+    part = PARTS.get(name, 1)
     if row["least"] is not None and not row["least"] * part <= value <= row["most"] * part:
         raise SettingsError("{name} is {value}: it must be from {least} to {most}.", name=name, value=value,
                             least=row["least"] * part, most=row["most"] * part)
