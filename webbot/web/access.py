@@ -113,7 +113,8 @@ class Access:
         With a visitor's cookie it is that visitor.
         """
         if self.code and not door.checks and not self._is_in():
-            raise Unwelcome("A key is needed here: the access code of this server, as Authorization: Bearer.", code="invalid_api_key")
+            needed = "A key is needed here: the access code of this server, as Authorization: Bearer."
+            raise Unwelcome(needed, code="invalid_api_key")
         given = request.authorization
         key = given.token if given is not None and given.type == "bearer" and given.token else ""
         g.owner = "home" if self.settings.owner == "home" else session.get("owner") or program_owner(key)
