@@ -1,4 +1,4 @@
-"""Whisper and the voice detector as torch computes them: samples in, words out. Knows no process and no file format.
+"""Whisper with the voice detector before it: samples in, words out, each with its time. Knows no process and no file format.
 
 Whisper hears only what the voice detector takes for speech, 30 s at a time, and never its own words before (a slip would go on
 for ever). What it makes of a window is left out where its own doubts, its repetitions or the detector speak against it.
@@ -6,7 +6,6 @@ for ever). What it makes of a window is left out where its own doubts, its repet
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,13 +15,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from whisper import DecodingOptions, DecodingResult, ModelDimensions, Whisper, log_mel_spectrogram, pad_or_trim
+from whisper import DecodingOptions, DecodingResult, log_mel_spectrogram, pad_or_trim
 from whisper.tokenizer import LANGUAGES, TO_LANGUAGE_CODE, Tokenizer, get_tokenizer
 
 from webbot.errors import BadInput, Unusable
 from webbot.speech import vad
-from webbot.speech.segments import Segment, Task, Wishes, Word
-from webbot.speech.words import Spoken, spoken_words
+from webbot.speech.checkpoint import load_whisper
+from webbot.speech.detector import Gone, Left, VoiceDetector
+from webbot.speech.segments import Segment, Wishes, Word
+from webbot.speech.words import Piece, Spoken, spoken_words
 
 MEL_HOP, MEL_FRAMES = 160, 3000  # samples a frame; frames of the 30 s that Whisper hears
 STAMP_SAMPLES = 320  # a time stamp counts 20 ms
@@ -34,8 +35,6 @@ LEAST_ADVANCE = 16_000  # samples: a time stamp that stands still must not stop 
 PROMPT_CHARACTERS = 4096  # more than the tokens that fit; the end of a longer prompt counts
 TURBO_LAYERS = (32, 4)  # of encoder and decoder: this one of Whisper's shapes has not learnt to translate
 RATE = 16_000
-LARGEST_DIMENSION = 200_000  # of any part of the network: the file's own claim, checked before memory is taken
-Gone = Callable[[], bool]
 Tell = Callable[[Segment], None]
 
 
@@ -55,76 +54,12 @@ class Listening:
     samples: NDArray[np.float32]
     speech: NDArray[np.bool_]
     language: str
-    task: Task
+    wishes: Wishes
     prompt: list[int]
     ladder: tuple[float, ...]
-    words: bool
     tell: Tell
     last: int = 0
     texts: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What lies between two time stamps: samples of the window, and tokens with and without the stamps."""
-
-    first: int
-    last: int
-    tokens: tuple[int, ...]
-    words: tuple[int, ...]
-
-
-def load_whisper(path: Path, device: torch.device) -> Whisper:
-    """Weights in openai-whisper's format. Only numbers are read: a file with program code in it is refused, and none of it runs.
-
-    Raises Unusable.
-    """
-    if not path.is_file():
-        raise Unusable("There is no file {path} with Whisper weights.", path=path)
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        dimensions = ModelDimensions(**checkpoint["dims"])
-        if not all(isinstance(size, int) and 0 < size <= LARGEST_DIMENSION for size in vars(dimensions).values()):
-            raise ValueError("impossible dimensions")
-        model = Whisper(dimensions)
-        model.load_state_dict(checkpoint["model_state_dict"])
-    except pickle.UnpicklingError as error:
-        raise Unusable(
-            "The file {path} holds more than the numbers of a model, or is damaged. It was not loaded, because it could run "
-            "a program here. Please use a file that openai-whisper publishes.", path=path,
-        ) from error
-    except (RuntimeError, KeyError, TypeError, ValueError, EOFError, AttributeError) as error:
-        raise Unusable("The file {path} is not a whole Whisper model. Please download it again.", path=path) from error
-    return model.to(device).eval()
-
-
-class Left(Exception):
-    """Whoever asked has gone."""
-
-
-class VoiceDetector:
-    """The probability of speech, frame by frame."""
-
-    def __init__(self) -> None:
-        self.model = torch.jit.load(str(vad.model_file()), map_location="cpu").eval()
-
-    def __call__(self, samples: NDArray[np.float32], gone: Gone) -> NDArray[np.float32]:
-        """One probability for each 512 samples. Raises Left once `gone` is true."""
-        frames = np.pad(samples * vad.gain(samples), (0, -len(samples) % vad.FRAME)).reshape(-1, vad.FRAME)
-        found = np.zeros(len(frames), np.float32)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # frames are so small that threads would only wait for one another
-        self.model.reset_states()
-        try:
-            # Unoptimised: the compiler of torch.jit would take ten seconds on the first frames to save a tenth of one later.
-            with torch.inference_mode(), torch.jit.optimized_execution(False):
-                for number in np.flatnonzero(np.abs(frames).max(axis=1) > vad.SILENT):
-                    if number % 64 == 0 and gone():
-                        raise Left
-                    found[number] = self.model(torch.from_numpy(frames[number]), 16_000).item()
-        finally:
-            torch.set_num_threads(threads)
-        return found
 
 
 class Recogniser:
@@ -171,7 +106,7 @@ class Recogniser:
         """Computes once, so that the first recording does not wait for what torch sets up."""
         noise = np.zeros(vad.FRAME * 8, np.float32)
         self.detector(noise, lambda: False)
-        self._decode(self._features(noise), Listening(noise, np.zeros(0, np.bool_), "en", "transcribe", [], (0.0,), False, print), (0.0,))
+        self._decode(self._features(noise), "en", Wishes(), [], TEMPERATURES[:1])
 
     def check(self, wishes: Wishes) -> None:
         """Raises BadInput or Unusable for what this model cannot do."""
@@ -187,9 +122,9 @@ class Recogniser:
         self.check(wishes)
         probabilities = self.detector(samples, gone)
         listening = Listening(
-            samples=samples, speech=probabilities >= vad.GOES_ON, language=self.language(wishes.language), task=wishes.task,
-            prompt=self._prompt(wishes.prompt), ladder=(wishes.temperature,) if wishes.temperature else TEMPERATURES,
-            words=wishes.words, tell=tell,
+            samples=samples, speech=probabilities >= vad.GOES_ON, language=self.language(wishes.language),
+            wishes=wishes, prompt=self._prompt(wishes.prompt),
+            ladder=(wishes.temperature,) if wishes.temperature else TEMPERATURES, tell=tell,
         )
         windows = vad.windows(probabilities)
         with self._left_at_any_token(gone):
@@ -231,7 +166,8 @@ class Recogniser:
         # Whisper may stop before the end; it is then asked again from there.
         while voiced[start // vad.FRAME :].sum() >= vad.SHORTEST:
             features = self._features(heard[start:])
-            result = self._decode(features, listening, listening.ladder[:1] if half else listening.ladder)
+            ladder = listening.ladder[:1] if half else listening.ladder
+            result = self._decode(features, listening.language, listening.wishes, listening.prompt, ladder)
             if half and not start and not _believed(result):
                 for part in (window[:half], window[half:]):
                     self._hear_window(listening, part)
@@ -245,18 +181,18 @@ class Recogniser:
                 self._tell(listening, window, start, pieces, result, features)
             start += max(advance, LEAST_ADVANCE)
 
-    def _tell(  # noqa: PLR0913 - a window's answer and where it belongs
+    def _tell(
         self, listening: Listening, window: list[vad.Stretch], start: int, pieces: list[Piece], result: DecodingResult,
         features: torch.Tensor,
     ) -> None:
         """Segments in the time of the recording: what was cut out before Whisper heard it counts again."""
         if not pieces:
             return
-        tokenizer = self._tokenizer(result.language, listening.task)
+        tokenizer = self._tokenizer(result.language, listening.wishes.task)
         spoken: list[list[Spoken]] = [[] for _ in pieces]
-        if listening.words:
+        if listening.wishes.words:
             length = sum(len(part) for part in window) * vad.FRAME - start
-            spoken = spoken_words(self.model, tokenizer, features, [list(piece.words) for piece in pieces], length)
+            spoken = spoken_words(self.model, tokenizer, features, pieces, length)
         listening.language = listening.language or result.language
         for piece, words in zip(pieces, spoken, strict=True):
             first, last = self._places(listening, window, start + piece.first, start + piece.last)
@@ -292,13 +228,14 @@ class Recogniser:
         return pad_or_trim(mel[:, :frames], MEL_FRAMES).to(self.device, kind)
 
     @torch.inference_mode()
-    def _decode(self, features: torch.Tensor, listening: Listening, temperatures: tuple[float, ...]) -> DecodingResult:
+    def _decode(
+        self, features: torch.Tensor, language: str, wishes: Wishes, prompt: list[int], temperatures: tuple[float, ...]
+    ) -> DecodingResult:
         """Encodes once, for the language and for every temperature."""
         torch.manual_seed(0)  # the same recording gives the same words
-        language = listening.language
         for temperature in temperatures:
             options = DecodingOptions(
-                task=listening.task, language=language or None, temperature=temperature, prompt=listening.prompt or None,
+                task=wishes.task, language=language or None, temperature=temperature, prompt=prompt or None,
                 fp16=features.dtype == torch.float16,
             )
             result: Any = self.model.decode(features, options)
@@ -312,7 +249,8 @@ class Recogniser:
         """What lies between two time stamps, and how many of the `length` samples have been read."""
         tokenizer = self._tokenizer(result.language, "transcribe")
         pieces: list[Piece] = []
-        start, opened, words = 0, [], []
+        start, words = 0, []
+        opened: list[int] = []
         stamps = 0  # how many time stamps the answer ends with: one closes the recording, a pair opens what follows
         for token in result.tokens:
             if token < tokenizer.timestamp_begin:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from webbot.errors import Unavailable
 from webbot.modelhost import HostState, ModelHost
+from webbot.speech.segments import Segment, Wishes, read_segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +62,28 @@ class Transcriber:
         Raises Unusable for what is no audio or in a language that the model has not learnt, TooLong, BadInput for an unknown
         language, TooMany when the queue is full, Unavailable while there is no model or when it is lost.
         """
+        for found in self.listen(data, Wishes(language=language)):
+            if isinstance(found, Transcript):
+                return found
+        raise Unavailable("The speech model ended without an answer. Please try again.")
+
+    def listen(self, data: bytes, wishes: Wishes) -> Iterator[Segment | Transcript | None]:
+        """The segments of a recording as they are found, then the Transcript; closing the generator is the cancel.
+
+        Yields None about every 50 ms while nothing comes. Raises what `transcribe` raises, BadInput for a model
+        that cannot translate, and Unusable where the times of words cannot be found.
+        """
         with self._lock:
             self._busy += 1
         try:
-            for frame in self.host.ask({"transcribe": True, "language": language}, data):
+            for frame in self.host.ask({"transcribe": True, **asdict(wishes)}, data):
                 if "text" in frame:
-                    return Transcript(**frame)
+                    yield Transcript(**frame)
+                    return
+                yield read_segment(frame["segment"]) if "segment" in frame else None
         finally:
             with self._lock:
                 self._busy -= 1
-        raise Unavailable("The speech model ended without an answer. Please try again.")
 
     def close(self) -> None:
         """Ends the process; nothing of it is left when this returns."""

@@ -16,6 +16,16 @@ RATE, MEL_HOP, MEL_FRAMES = 16_000, 160, 3000
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """What lies between two time stamps: samples of the window, and tokens with and without the stamps."""
+
+    first: int
+    last: int
+    tokens: tuple[int, ...]
+    words: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Spoken:
     """A word and its samples in what Whisper heard."""
 
@@ -25,14 +35,15 @@ class Spoken:
 
 
 def spoken_words(
-    model: Whisper, tokenizer: Tokenizer, features: torch.Tensor, pieces: list[list[int]], length: int
+    model: Whisper, tokenizer: Tokenizer, features: torch.Tensor, pieces: list[Piece], length: int
 ) -> list[list[Spoken]]:
-    """The words of each piece (its tokens without time stamps), given the mel frames of `length` samples.
+    """The words of each piece, given the mel frames of `length` samples.
 
     Raises Unusable where they cannot be told apart.
     """
     segments: list[dict[str, Any]] = [
-        {"seek": 0, "start": 0.0, "end": length / RATE, "tokens": tokens, "words": []} for tokens in pieces
+        {"seek": 0, "start": piece.first / RATE, "end": min(piece.last, length) / RATE, "tokens": list(piece.words), "words": []}
+        for piece in pieces
     ]
     try:
         with torch.inference_mode():

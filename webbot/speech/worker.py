@@ -1,19 +1,21 @@
 """The process with Whisper: `python -m webbot.speech.worker --socket PATH --weights FILE ...`
 
-A request is {"transcribe": true, "language": code or ""} with the bytes of a recording: frames {} while it works, then one frame
-{"text", "language", "language_name", "seconds", "took", "sentence"}. Recordings are decoded two at a time and understood one
-at a time, first come, first served. It knows nothing of pages or conversations.
+A request is {"transcribe": true} and what segments.Wishes holds, with the bytes of a recording: frames {} while it works, a frame
+{"segment": {...}} for each segment as it is found, then {"text", "language", "language_name", "seconds", "took", "sentence"}.
+Recordings are decoded two at a time and understood one at a time, first come, first served. It knows
+nothing of pages or conversations.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ import numpy as np
 from webbot.errors import BadInput, TooMany
 from webbot.modelhost import serve
 from webbot.speech import audio, vad
+from webbot.speech.segments import Segment, Wishes
 
 if TYPE_CHECKING:
     from webbot.speech.recogniser import Recogniser
@@ -54,7 +57,8 @@ class SpeechWorker:
         self.resample = _torchaudio()
         self.recogniser.warm_up()
         return {
-            "device": self.recogniser.device.type, "multilingual": self.recogniser.multilingual, "seconds": wanted.seconds,
+            "device": self.recogniser.device.type, "multilingual": self.recogniser.multilingual,
+            "translates": self.recogniser.translates, "seconds": wanted.seconds,
             "resampler": "soxr" if self.resample is None else "torchaudio",
         }
 
@@ -67,21 +71,23 @@ class SpeechWorker:
             self.inside += 1
         left = threading.Event()
         try:
-            yield from self._transcribe(str(request.get("language") or ""), payload, gone, left)
+            wishes = Wishes(**{row.name: request[row.name] for row in fields(Wishes) if row.name in request})
+            yield from self._transcribe(wishes, payload, gone, left)
         finally:
             left.set()  # ends what still computes for a client that has gone
             with self.lock:
                 self.inside -= 1
 
     def _transcribe(
-        self, language: str, payload: bytes, gone: Callable[[], bool], left: threading.Event
+        self, wishes: Wishes, payload: bytes, gone: Callable[[], bool], left: threading.Event
     ) -> Iterator[dict[str, Any]]:
         began = time.monotonic()
-        code = self.recogniser.language(language)
+        self.recogniser.check(wishes)
         samples = yield from _await(self.decoders.submit(self._decode, payload), gone)
         if samples is None:
             return
-        heard = yield from _await(self.whisper.submit(self.recogniser.hear, samples, code, left.is_set), gone)
+        found: queue.SimpleQueue[Segment] = queue.SimpleQueue()
+        heard = yield from _await(self.whisper.submit(self.recogniser.hear, samples, wishes, left.is_set, found.put), gone, found)
         if heard is None:
             return
         sentence = "" if heard.text else NO_WORDS if heard.spoke else vad.why_nothing(samples)
@@ -97,14 +103,16 @@ class SpeechWorker:
         return audio.decode(payload, seconds=wanted.seconds, directory=wanted.directory, resample=self.resample)
 
 
-def _await(future: Future[Any], gone: Callable[[], bool]) -> Generator[dict[str, Any], None, Any]:
-    """Yields heartbeats until the result is there, and returns it; None when the client has gone."""
+def _await(
+    future: Future[Any], gone: Callable[[], bool], found: queue.SimpleQueue[Segment] | None = None
+) -> Generator[dict[str, Any], None, Any]:
+    """Yields heartbeats, and what is found, until the result is there, and returns it; None when the client has gone."""
     while True:
-        try:
-            return future.result(timeout=HEARTBEAT_SECONDS)
-        except NotYet:
-            if future.done():
-                raise
+        done = wait([future], HEARTBEAT_SECONDS).done
+        while found is not None and not found.empty():
+            yield {"segment": asdict(found.get())}
+        if done:
+            return future.result()
         if gone():
             future.cancel()
             return None
