@@ -288,7 +288,8 @@ class TestOwners:
         "conversations": None,  # answers with nothing, see below
         "create_conversation": None,  # makes the owner's own
     }
-    NO_OWNER = frozenset({"fail_interrupted", "read_session", "write_session", "delete_session", "check", "close"})
+    # `owner` is what it asks for: only doors that are open to this machine alone do (test_joining.py).
+    NO_OWNER = frozenset({"owner", "fail_interrupted", "read_session", "write_session", "delete_session", "check", "close"})
 
     def test_every_call_has_a_case(self):
         calls = {name for name, call in inspect.getmembers(Store, inspect.isfunction) if not name.startswith("_")}
@@ -317,6 +318,16 @@ class TestOwners:
             store.save_answer("eve", eves.id, replace(answer, text="Eve's", status="complete"))
         store.save_counts("eve", eves.id, {answer.id: 666}, "eve")
         assert store.messages("ann", talk.id)[-1] == answer
+
+    def test_the_owner_of_an_id_is_told_and_an_unknown_id_is_nobodys(self, store, talk):
+        assert store.owner(talk.id) == "ann"
+        assert store.owner(store.create_conversation("eve").id) == "eve"
+        for unknown in ("nowhere", "", talk.id.swapcase(), "%", "a\0", "\ud800"):
+            with pytest.raises(NotFound) as refused:
+                store.owner(unknown)
+            with pytest.raises(NotFound) as others:
+                store.conversation("eve", talk.id)
+            assert str(refused.value) == str(others.value)
 
     def test_the_list_is_the_owners(self, store, talk):
         turn(store, talk)

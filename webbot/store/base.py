@@ -1,4 +1,4 @@
-"""What a store is. Every call names the owner: there is no way to reach a conversation by its id alone."""
+"""What a store is. Every call that reads or changes a conversation names the owner: its id alone reaches nothing of it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ class Store(ABC):
 
     @abstractmethod
     def conversation(self, owner: str, conversation: str) -> Conversation: ...
+
+    @abstractmethod
+    def owner(self, conversation: str) -> str:
+        """Whose conversation that is. Only the doors of a server that is open to this machine alone may ask: there the id is
+        what lets a program in. Everywhere else it would tell strangers whom to claim to be."""
 
     @abstractmethod
     def conversations(

@@ -1,7 +1,7 @@
 """Conversations and sessions in an SQL database. The statements are here; sql_schema.py has the tables, sql_database.py the file.
 
-Every statement that touches a conversation names its owner. Numbers and places come from the table inside the
-transaction that uses them, so two doors never get the same one.
+Every statement that touches a conversation names its owner, but for the one that asks for it. Numbers and places come
+from the table inside the transaction that uses them, so two doors never get the same one.
 """
 
 from __future__ import annotations
@@ -69,6 +69,13 @@ class SqlStore(Store):
 
     def conversation(self, owner: str, conversation: str) -> Conversation:
         return self._database.read(lambda connection: _conversation(connection, owner, conversation))
+
+    def owner(self, conversation: str) -> str:
+        query = select(conversations.c.owner).where(conversations.c.id == conversation)
+        owner = self._database.read(lambda connection: connection.scalar(query))
+        if owner is None:
+            raise NotFound(MISSING)
+        return owner
 
     def conversations(
         self, owner: str, *, search: str = "", limit: int = 100, offset: int = 0
