@@ -1,0 +1,92 @@
+"""Holds an answer to a grammar: which tokens may come next, and when it is complete. The grammars are llguidance's.
+
+A schema comes from a stranger. Its length is limited here, the work of reading it and of each token by llguidance's own
+limits, and it fetches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy
+import torch
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+
+from webbot.errors import BadInput, Problem
+
+MOST_CHARACTERS = 200_000  # of a schema or grammar; the longest take about 0.2 s to read
+# Of llguidance: a lexer's state takes 1 to 2 kB, a mask at the limits about 10 ms.
+MOST_LEXER_STATES = 20_000
+# As models write JSON by themselves. No other white space: a small model could write it for ever.
+LAYOUT = {
+    "item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False, "coerce_one_of": False, "lenient": False,
+}
+
+
+class Constraint:
+    """One answer's place in its grammar. `parameter` is the part of the request that a Problem names.
+
+    Made in the thread of the request: reading a grammar takes up to some tenths of a second.
+    """
+
+    def __init__(self, tokenizer: LLTokenizer, grammar: str, parameter: str) -> None:
+        """`grammar` is a Lark text or one that llguidance has made. Raises BadInput when it cannot be used."""
+        self._parameter = parameter
+        if len(grammar) > MOST_CHARACTERS:
+            raise self._refusal("it is too large")
+        limits = LLParserLimits(max_lexer_states=MOST_LEXER_STATES, verbose_errors=False)
+        self._matcher = LLMatcher(tokenizer, grammar, log_level=0, limits=limits)
+        self._check()
+        self._first: bytes | None = self._bits()  # some grammars show only here that nothing fits them
+
+    @classmethod
+    def of_schema(cls, tokenizer: LLTokenizer, schema: Mapping[str, Any]) -> Constraint:
+        """JSON that fits `schema`. Raises BadInput for a schema that cannot be held."""
+        parameter = "response_format"
+        # "x-guidance" would change the layout, and with it what is promised of its end.
+        plain = {name: part for name, part in schema.items() if name != "x-guidance"}
+        try:
+            text = json.dumps(plain)
+            if len(text) > MOST_CHARACTERS:
+                raise refusal("it is too large", parameter)
+            grammar = LLMatcher.grammar_from_json_schema(text, overrides=LAYOUT)  # type: ignore[arg-type]
+        except (ValueError, RecursionError) as error:
+            raise refusal(_reason(str(error)), parameter) from None
+        return cls(tokenizer, grammar, parameter)
+
+    def allowed(self) -> torch.Tensor:
+        """Which tokens may come next: a boolean for each token of the vocabulary. Raises a Problem when none may."""
+        bits, self._first = self._first or self._bits(), None
+        return torch.from_numpy(numpy.unpackbits(numpy.frombuffer(bits, numpy.uint8), bitorder="little").view(numpy.bool_))
+
+    def accept(self, token: int) -> bool:
+        """Takes the token that was chosen; true when nothing more may follow. Raises a Problem when it does not fit."""
+        self._matcher.consume_token(token)
+        self._check()
+        return self._matcher.is_stopped()
+
+    def _bits(self) -> bytes:
+        bits = self._matcher.compute_bitmask()
+        self._check()
+        return bits
+
+    def _check(self) -> None:
+        error = self._matcher.get_error()
+        if error:
+            raise self._refusal(_reason(error))
+
+    def _refusal(self, reason: str) -> Problem:
+        return refusal(reason, self._parameter)
+
+
+def refusal(reason: str, parameter: str) -> Problem:
+    return BadInput("No answer can be held to this schema: {reason}.", reason=reason, parameter=parameter)
+
+
+def _reason(error: str) -> str:
+    """The first line of what llguidance says, shortened."""
+    if error.startswith("NoExtension"):
+        return "nothing fits it"
+    return " ".join(error.split("\n", maxsplit=1)[0].split())[:160].rstrip(".:") or "it cannot be read"
