@@ -11,6 +11,7 @@ CPU_INDEX=https://download.pytorch.org/whl/cpu
 IMPORTS='
 import gevent, gunicorn.workers.ggevent, flask, flask_babel, flask_session, sqlalchemy.dialects.sqlite, sqlalchemy.orm
 import msgspec, prometheus_client, markdown_it, mdit_py_plugins, pygments.lexers, nh3, latex2mathml.converter, textile
+import flask_openapi3, pydantic, jwt, llguidance.hf
 import cryptography.x509, segno, soundfile, soxr, ffmpeg, huggingface_hub, numpy, whisper
 from transformers import AutoTokenizer, LlamaForCausalLM
 '

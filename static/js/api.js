@@ -1,6 +1,7 @@
 // Shows the OpenAPI document.
 "use strict";
 
+document.documentElement.classList.toggle("dark-mode", window.matchMedia("(prefers-color-scheme: dark)").matches);
 const place = document.getElementById("api");
 
 window.SwaggerUIBundle({
