@@ -15,10 +15,28 @@ SPECIAL = [
 BOS, EOS, HEADER, HEADER_END, EOT, EOM, TAG, PAD = range(8)
 LENGTH = 2048
 TRAINED = 1 << 15  # marks the assistant's tokens in the uint16 rows
+# What stands before the tools; each follows on a line of its own, as JSON.
+TOOLS = 'Functions, called with {"name": ..., "parameters": {...}}:'
 CHAT_TEMPLATE = (
-    "{{- bos_token }}{%- for message in messages %}"
+    "{{- bos_token }}"
+    "{%- if tools %}"
+    "{{- '<|start_header_id|>system<|end_header_id|>\n\n' }}"
+    "{%- if messages and messages[0]['role'] == 'system' %}"
+    "{{- messages[0]['content'] | trim + '\n\n' }}{%- set messages = messages[1:] %}"
+    "{%- endif %}"
+    "{{- '" + TOOLS + "' }}"
+    "{%- for tool in tools %}{{- '\n' }}{{- tool['function'] | tojson }}{%- endfor %}"
+    "{{- '<|eot_id|>' }}"
+    "{%- endif %}"
+    "{%- for message in messages %}"
     "{%- set role = 'ipython' if message['role'] == 'tool' else message['role'] %}"
-    "{{- '<|start_header_id|>' + role + '<|end_header_id|>\n\n' + (message['content'] or '') | trim + '<|eot_id|>' }}"
+    "{{- '<|start_header_id|>' + role + '<|end_header_id|>\n\n' + (message['content'] or '') | trim }}"
+    "{%- for call in message['tool_calls'] or [] %}"
+    "{{- '\n' if message['content'] or not loop.first }}"
+    "{{- '{\"name\": ' }}{{- call['function']['name'] | tojson }}"
+    "{{- ', \"parameters\": ' }}{{- call['function']['arguments'] | tojson }}{{- '}' }}"
+    "{%- endfor %}"
+    "{{- '<|eot_id|>' }}"
     "{%- endfor %}{%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{%- endif %}"
 )
 # One upper-case letter and one digit at a time: names, sums and spelling then copy and capitalise letter by letter.

@@ -16,6 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from webbot.errors import Problem, TooLong, Unusable
+from webbot.messages import Message
 from webbot.modelhost import serve
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class LlamaWorker:
     def _request(self, asked: dict[str, Any]) -> Request:
         from webbot.engines.llama.runner import Request
 
-        prompt = self.prompts.build([(message["role"], message["text"]) for message in asked["messages"]])
+        prompt = self.prompts.build([Message(role=message["role"], text=message["text"]) for message in asked["messages"]])
         room = self.context - len(prompt)
         if room < 1:
             raise TooLong("The prompt has {count} tokens, the model reads {limit}.", count=len(prompt), limit=self.context)

@@ -87,13 +87,14 @@ class PromptBuilder:
     @cached_property
     def shows_several_calls(self) -> bool:
         """Whether the template takes more than one call in a message. That of Llama 3 refuses."""
-        calls = [called(ToolCall(name=f"probe_{word}", arguments="{}"), word) for word in ("first", "second")]
-        asked = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "", "tool_calls": calls}]
+        words = ("first", "second")
+        calls = [called(ToolCall(name=f"probe_{word}", arguments="{}"), _number(place)) for place, word in enumerate(words)]
+        asked: list[dict[str, Any]] = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "", "tool_calls": calls}]
         try:
             shown = self.render(asked, [described(PROBE)])
         except Problem:
             return False
-        return "probe_first" in shown and "probe_second" in shown
+        return all(f"probe_{word}" in shown for word in words)
 
     def _build_with_tools(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
         self._refuse_calls(messages, tools)
@@ -201,10 +202,15 @@ def described(tool: Tool) -> dict[str, Any]:
 def called(call: ToolCall, number: str) -> dict[str, Any]:
     """A call as templates take it, its arguments as an object where they are one."""
     try:
-        arguments = json.loads(call.arguments or "{}")
+        arguments: Any = json.loads(call.arguments or "{}")
     except (ValueError, RecursionError):
         arguments = call.arguments  # a model wrote it, and a program may send it back
     return {"id": number, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def _number(place: int) -> str:
+    """Names a call in nine letters and digits: templates of Mistral take no other identifiers."""
+    return f"call{place:05d}"
 
 
 def _is_plain(message: Message) -> bool:
@@ -213,10 +219,7 @@ def _is_plain(message: Message) -> bool:
 
 
 def _entries(messages: Sequence[Message], disguise: _Disguise) -> Any:
-    """The messages as the template takes them.
-
-    Calls are numbered in nine letters and digits, because templates of Mistral take no other identifiers.
-    """
+    """The messages as the template takes them."""
     calls: dict[str, tuple[str, str]] = {}
     for place, message in enumerate(messages):
         if _is_plain(message):
@@ -230,7 +233,7 @@ def _entries(messages: Sequence[Message], disguise: _Disguise) -> Any:
         else:
             asked = []
             for call in message.tool_calls:
-                number = f"call{len(calls):05d}"
+                number = _number(len(calls))
                 calls[call.id] = number, call.name
                 asked.append(disguise(called(call, number)))
             yield {"role": message.role, "content": disguise(message.text), "tool_calls": asked}
