@@ -17,7 +17,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import ffmpeg
@@ -27,6 +26,7 @@ import soxr
 from numpy.typing import NDArray
 
 from webbot.errors import DiskFull, TooLong, Unusable
+from webbot.speech.programs import ffmpeg_program
 
 RATE = 16_000
 Samples = NDArray[np.float32]
@@ -137,20 +137,6 @@ def _with_ffmpeg(data: bytes, seconds: int, directory: Path) -> Samples:
     if len(decoded) < 2:
         raise Unusable(NOT_AUDIO)
     return np.frombuffer(decoded[: len(decoded) // 2 * 2], "<i2").astype(np.float32) / np.float32(32768)
-
-
-@lru_cache(maxsize=1)
-def ffmpeg_program() -> str | None:
-    """The system's ffmpeg, else the one in the wheel of imageio-ffmpeg, else None."""
-    system = shutil.which("ffmpeg")
-    if system:
-        return system
-    try:
-        import imageio_ffmpeg
-
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError):
-        return None
 
 
 def _command(program: str, path: Path, seconds: int) -> list[str]:
