@@ -328,6 +328,17 @@ class TestFile:
         store.close()
         assert b"canarywords" not in (tmp_path / "data/webbot.db").read_bytes()
 
+    def test_a_table_that_an_older_webbot_did_not_know_is_made(self, tmp_path):
+        SqlStore(url(tmp_path)).close()
+        with contextlib.closing(sqlite3.connect(tmp_path / "data/webbot.db")) as raw, raw:
+            raw.execute("DROP TABLE requests")
+        store = SqlStore(url(tmp_path))
+        talk = store.create_conversation("ann")
+        _, answer = ask(store, talk)
+        store.keep_request("ann", talk.id, answer.id, {"model": "llama"})
+        assert store.request("ann", talk.id, answer.id) == {"model": "llama"}
+        store.close()
+
     def test_a_newer_format_is_not_touched(self, tmp_path, monkeypatch):
         SqlStore(url(tmp_path)).close()
         with contextlib.closing(sqlite3.connect(tmp_path / "data/webbot.db")) as raw, raw:

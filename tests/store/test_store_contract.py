@@ -273,6 +273,60 @@ class TestSessions:
         assert store.read_session("k") is None
 
 
+class TestRequests:
+    """What programs ask for beside a question, and messages by their ids."""
+
+    def test_a_conversation_begins_with_messages(self, store):
+        before = [
+            Message(role="user", text="Hi", tokens=1, counted_by="echo", created_at=5.0),
+            Message(role="assistant", text="Ho", id="old", number=9, status="stopped", usage=Usage(answer_tokens=1)),
+        ]
+        talk = store.create_conversation("ann", role="Be kind.", beginning=before)
+        kept = store.messages("ann", talk.id)
+        assert [m.number for m in kept] == [1, 2]
+        assert "old" not in {m.id for m in kept}
+        assert kept == [replace(m, id=k.id, number=k.number) for m, k in zip(before, kept, strict=True)]
+        assert ask(store, talk)[0].number == 3
+
+    def test_a_message_is_found_in_its_conversation_only(self, store, talk):
+        question, answer = ask(store, talk)
+        assert store.message("ann", talk.id, answer.id) == answer
+        other = store.create_conversation("ann")
+        for conversation, message in ((other.id, answer.id), (talk.id, "nowhere"), (talk.id, "\ud800"), ("nowhere", question.id)):
+            with pytest.raises(NotFound):
+                store.message("ann", conversation, message)
+
+    def test_a_request_is_kept_with_its_answer_and_goes_with_it(self, store, talk):
+        question, answer = turn(store, talk)
+        assert store.request("ann", talk.id, answer.id) is None
+        for value in ({"model": "llama"}, {"metadata": {"a": "树"}, "temperature": 0.5, "text": None}):
+            store.keep_request("ann", talk.id, answer.id, value)
+            assert store.request("ann", talk.id, answer.id) == value
+        store.delete_messages("ann", talk.id, [question.id, answer.id])
+        for call in (store.request, store.message):
+            with pytest.raises(NotFound):
+                call("ann", talk.id, answer.id)
+        with pytest.raises(NotFound):
+            store.keep_request("ann", talk.id, answer.id, {})
+
+    def test_only_what_was_named_is_deleted(self, store, talk):
+        first, second, third = turn(store, talk, "1"), turn(store, talk, "2"), turn(store, talk, "3")
+        store.change_conversation("ann", talk.id, remembers_from=5)
+        store.delete_messages("ann", talk.id, [second[0].id, second[1].id, "nowhere"])
+        assert [m.number for m in store.messages("ann", talk.id)] == [1, 2, 5, 6]
+        assert store.conversation("ann", talk.id).remembers_from == 5
+        store.delete_messages("ann", talk.id, [third[0].id, third[1].id])
+        assert store.conversation("ann", talk.id).remembers_from == 3  # the numbers from here on are given again
+        assert ask(store, talk)[0].number == 3
+        assert store.messages("ann", talk.id)[0].id == first[0].id
+
+    def test_a_running_answer_is_not_deleted(self, store, talk):
+        question, answer = ask(store, talk)
+        with pytest.raises(Conflict):
+            store.delete_messages("ann", talk.id, [question.id, answer.id])
+        assert len(store.messages("ann", talk.id)) == 2
+
+
 class TestOwners:
     """Each call of the contract that names an owner, made by another owner."""
 
@@ -281,6 +335,10 @@ class TestOwners:
         "change_conversation": lambda s, talk, answer: s.change_conversation("eve", talk.id, title="Eve's"),
         "delete_conversation": lambda s, talk, answer: s.delete_conversation("eve", talk.id),
         "messages": lambda s, talk, answer: s.messages("eve", talk.id),
+        "message": lambda s, talk, answer: s.message("eve", talk.id, answer.id),
+        "delete_messages": lambda s, talk, answer: s.delete_messages("eve", talk.id, [answer.id]),
+        "keep_request": lambda s, talk, answer: s.keep_request("eve", talk.id, answer.id, {"model": "eve"}),
+        "request": lambda s, talk, answer: s.request("eve", talk.id, answer.id),
         "begin_turn": lambda s, talk, answer: s.begin_turn("eve", talk.id, Message(role="user", text="Hi"), replace_from=1),
         "save_answer": lambda s, talk, answer: s.save_answer("eve", talk.id, replace(answer, text="Eve's", status="complete")),
         "save_counts": lambda s, talk, answer: s.save_counts("eve", talk.id, {answer.id: 666}, "eve"),

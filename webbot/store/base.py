@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from webbot.messages import Conversation, Message
 
@@ -18,7 +19,10 @@ class Store(ABC):
     # conversations
 
     @abstractmethod
-    def create_conversation(self, owner: str, *, title: str = "", role: str = "") -> Conversation: ...
+    def create_conversation(
+        self, owner: str, *, title: str = "", role: str = "", beginning: Sequence[Message] = ()
+    ) -> Conversation:
+        """A new conversation, with the messages of `beginning`: they get ids and numbers of their own, in this order."""
 
     @abstractmethod
     def conversation(self, owner: str, conversation: str) -> Conversation: ...
@@ -51,6 +55,14 @@ class Store(ABC):
         """In order of their numbers: those with `start <= number < before`, the newest `limit` of them."""
 
     @abstractmethod
+    def message(self, owner: str, conversation: str, message: str) -> Message:
+        """One message of the conversation."""
+
+    @abstractmethod
+    def delete_messages(self, owner: str, conversation: str, ids: Sequence[str]) -> None:
+        """Deletes the messages with these ids; unknown ones count as deleted. Raises Conflict when one is streaming."""
+
+    @abstractmethod
     def begin_turn(
         self, owner: str, conversation: str, question: Message, *, replace_from: int | None = None
     ) -> tuple[Message, Message]:
@@ -67,6 +79,14 @@ class Store(ABC):
     @abstractmethod
     def save_counts(self, owner: str, conversation: str, counts: Mapping[str, int], counted_by: str) -> None:
         """Keeps the token count of each message id."""
+
+    @abstractmethod
+    def keep_request(self, owner: str, conversation: str, message: str, request: Mapping[str, Any]) -> None:
+        """Keeps with an answer what a program asked for beside the question, as JSON; it is deleted with the answer."""
+
+    @abstractmethod
+    def request(self, owner: str, conversation: str, message: str) -> Mapping[str, Any] | None:
+        """What was kept with that answer; None when nothing was."""
 
     @abstractmethod
     def clear(self, owner: str, conversation: str) -> None:

@@ -29,12 +29,14 @@ from webbot.store.sql_schema import (
     message_from,
     messages,
     metadata,
+    requests,
     row_from,
     sessions,
     usage_value,
 )
 
 MISSING = "This conversation is not here. It may have been deleted."
+NO_MESSAGE = "This message is not here. It may have been deleted."
 BUSY = "An answer is being written in this conversation. Please wait for its end or stop it."
 CHANGEABLE = {
     "title": str, "role": str, "pinned": bool, "speaks": bool, "markup": str, "remembers_from": int, "cut_for": str,
@@ -54,7 +56,9 @@ class SqlStore(Store):
 
     # conversations
 
-    def create_conversation(self, owner: str, *, title: str = "", role: str = "") -> Conversation:
+    def create_conversation(
+        self, owner: str, *, title: str = "", role: str = "", beginning: Sequence[Message] = ()
+    ) -> Conversation:
         now = time.time()
 
         def work(connection: Connection) -> Conversation:
@@ -63,6 +67,9 @@ class SqlStore(Store):
             connection.execute(insert(conversations).values(
                 id=made, owner=owner, title=title, role=role, place=place, created_at=now, updated_at=now,
             ))
+            if beginning:
+                numbered = [replace(message, id=_new_id(), number=number) for number, message in enumerate(beginning, start=1)]
+                connection.execute(insert(messages), [row_from(message, made) for message in numbered])
             return _conversation(connection, owner, made)
 
         return self._database.write(work)
@@ -120,6 +127,23 @@ class SqlStore(Store):
 
         return self._database.read(work)
 
+    def message(self, owner: str, conversation: str, message: str) -> Message:
+        return self._database.read(lambda connection: _message(connection, owner, conversation, message))
+
+    def delete_messages(self, owner: str, conversation: str, ids: Sequence[str]) -> None:
+        these = and_(_in(owner, conversation), messages.c.id.in_(list(ids)))
+
+        def work(connection: Connection) -> None:
+            known = _conversation(connection, owner, conversation)
+            if connection.scalar(select(messages.c.id).where(these, messages.c.status == "streaming")):
+                raise Conflict(BUSY)
+            connection.execute(delete(messages).where(these))
+            # The numbers of the last messages are given again.
+            forgotten = min(known.remembers_from, _next_number(connection, owner, conversation))
+            _touch(connection, owner, conversation, remembers_from=forgotten)
+
+        self._database.write(work, may_use_reserve=True)
+
     def begin_turn(
         self, owner: str, conversation: str, question: Message, *, replace_from: int | None = None
     ) -> tuple[Message, Message]:
@@ -171,6 +195,21 @@ class SqlStore(Store):
                 connection.execute(change, rows)
 
         self._database.write(work)
+
+    def keep_request(self, owner: str, conversation: str, message: str, request: Mapping[str, Any]) -> None:
+        def work(connection: Connection) -> None:
+            known = _message(connection, owner, conversation, message)
+            connection.execute(delete(requests).where(requests.c.message == known.id))
+            connection.execute(insert(requests).values(message=known.id, value=dict(request)))
+
+        self._database.write(work)
+
+    def request(self, owner: str, conversation: str, message: str) -> Mapping[str, Any] | None:
+        def work(connection: Connection) -> Mapping[str, Any] | None:
+            known = _message(connection, owner, conversation, message)
+            return connection.scalar(select(requests.c.value).where(requests.c.message == known.id))
+
+        return self._database.read(work)
 
     def clear(self, owner: str, conversation: str) -> None:
         def work(connection: Connection) -> None:
@@ -233,6 +272,7 @@ def _prepare(connection: Connection) -> None:
             "The database was written by a newer webbot (format {found}, this one reads up to {known}). Please update webbot.",
             found=version, known=VERSION,
         )
+    metadata.create_all(connection)  # a table that an older webbot did not know; it does not mind it either
 
 
 def _new_id() -> str:
@@ -267,7 +307,10 @@ def _conversation(connection: Connection, owner: str, conversation: str) -> Conv
 
 
 def _message(connection: Connection, owner: str, conversation: str, message: str) -> Message:
-    return message_from(connection.execute(select(messages).where(_in(owner, conversation), messages.c.id == message)).one())
+    row = connection.execute(select(messages).where(_in(owner, conversation), messages.c.id == message)).first()
+    if row is None:
+        raise NotFound(NO_MESSAGE)
+    return message_from(row)
 
 
 def _touch(connection: Connection, owner: str, conversation: str, *, moves: bool = True, **values: Any) -> None:

@@ -126,6 +126,13 @@ messages = Table(
     ),
 )
 
+# What programs asked for beside a question, kept with the answer.
+requests = Table(
+    "requests", metadata,
+    Column("message", Key, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
 sessions = Table(
     "sessions", metadata,
     Column("key", Key, primary_key=True),
