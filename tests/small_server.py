@@ -16,6 +16,8 @@ from webbot.errors import Unusable
 def make_app(chosen):
     from flask import Flask, Response, request
 
+    from webbot.web.phone import create_phone_app
+
     if chosen.model == "broken":
         raise Unusable("The application cannot be built.")
     app = Flask("small")
@@ -50,7 +52,8 @@ def make_app(chosen):
     def flood():
         return Response((b"x" * 65536 for _ in range(4000)), mimetype="text/plain")
 
-    return app, lambda: closing.append(True)
+    plain = {chosen.lan_port: create_phone_app(chosen)} if chosen.lan else {}
+    return webprocess.Apps(app, plain, lambda: closing.append(True))
 
 
 def main():

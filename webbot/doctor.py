@@ -120,14 +120,14 @@ def _certificate(settings: Settings) -> Finding:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    for port in (settings.port, *([settings.lan_port] if settings.lan else [])):
+    for port in server.ports(settings):
         try:
-            for sock in server.listen(settings, port):
+            for sock in server.listen(port):
                 sock.close()
         except SettingsError as problem:
             yield Finding(str(problem), "If webbot is running already, all is well.", needed=False)
         else:
-            yield Finding(f"Port {port} is free")
+            yield Finding(f"Port {port.number} is free")
 
 
 def _phones(settings: Settings) -> Finding:

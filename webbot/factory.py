@@ -10,15 +10,19 @@ from flask_openapi3 import Info, OpenAPI
 
 from webbot import __version__
 from webbot.services import Services
-from webbot.settings import ROOT
+from webbot.settings import ROOT, Settings
 from webbot.web.access import Access
 from webbot.web.languages import page_language
+from webbot.web.leonid import LEONID_DOOR, Leonid
+from webbot.web.leonid_port import create_leonid_app
 from webbot.web.operation import Operation
 from webbot.web.pages import THEMES, Pages
+from webbot.web.phone import create_phone_app
 from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
 from webbot.web.requests import measure_requests
 from webbot.web.sessions import install_sessions
+from webbot.web.socratic import SOCRATIC_DOOR, Socratic
 from webbot.web.streams import Streams
 from webbot.web.texts import Texts
 from webbot.web.v1 import V1, V1_DOOR
@@ -53,16 +57,29 @@ def create_app(services: Services) -> Flask:
     measure_requests(app)
     Access(app, settings, services.access_code)
     install_problems(app)
-    install_programs(app, V1_DOOR)
+    install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR)
     texts = Texts(settings.texts)
     views = Views(services, texts)
     for door in (Pages(services, texts, views), Streams(services, views), Voice(services), Operation(services, views)):
         app.register_blueprint(door.blueprint)
+    leonid = app.extensions["leonid"] = Leonid(services)
+    app.register_blueprint(leonid.blueprint)
+    app.register_blueprint(Socratic(services).blueprint)
     v1 = V1(services)
     app.register_api(v1.blueprint)
     app.register_blueprint(v1.pages)
     app.context_processor(lambda: _every_page(services))
     return app
+
+
+def create_plain_apps(settings: Settings, app: Flask) -> dict[int, Flask]:
+    """What is served over plain HTTP beside `app`, by its port."""
+    plain = {}
+    if settings.lan:
+        plain[settings.lan_port] = create_phone_app(settings)
+    if settings.leonid_port:
+        plain[settings.leonid_port] = create_leonid_app(settings, app.extensions["leonid"])
+    return plain
 
 
 def _every_page(services: Services) -> dict[str, Any]:

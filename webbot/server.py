@@ -12,7 +12,8 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from gunicorn import glogging
@@ -23,22 +24,33 @@ from webbot import certs, folder, logs
 from webbot.connection import KEEP_SECONDS
 from webbot.errors import Problem, SettingsError
 from webbot.settings import Settings
-from webbot.webprocess import CLOSING_SECONDS, WSGI, Worker
+from webbot.tokens import Tokens
+from webbot.webprocess import CLOSING_SECONDS, WSGI, Apps, Worker
 
 MOST_CONNECTIONS = 2000
-# Builds the application in the worker: (settings) -> (WSGI application, what closes it).
-MakeApp = Callable[[Settings], tuple[WSGI, Callable[[], None]]]
+LOOPBACK = ("127.0.0.1", "::1")
+MakeApp = Callable[[Settings], Apps]  # called in the web process
 
 log = logging.getLogger(__name__)
 
 
-def open_app(settings: Settings) -> tuple[WSGI, Callable[[], None]]:
-    """webbot itself: the services of the settings and their pages."""
-    from webbot.factory import create_app
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port to listen on, and the option that changes its number."""
+
+    number: int
+    addresses: tuple[str, ...]
+    option: str
+
+
+def open_app(settings: Settings) -> Apps:
+    """webbot itself: the services of the settings and their doors."""
+    from webbot.factory import create_app, create_plain_apps
     from webbot.services import Services
 
     services = Services.open(settings)
-    return create_app(services), services.close
+    pages = create_app(services)
+    return Apps(pages, create_plain_apps(settings, pages), services.close)
 
 
 def run(settings: Settings, *, make_app: MakeApp = open_app, announce: Callable[[Settings], None] = lambda _: None) -> None:
@@ -49,13 +61,16 @@ def run(settings: Settings, *, make_app: MakeApp = open_app, announce: Callable[
     """
     os.umask(0o077)
     logs.configure(settings.log_level)
+    Tokens(settings.leonid_secret)
     refuse_open_data(settings)
     folder.hold(settings.data).close()  # said before anything is announced; the web process then holds it
     files = certs.ensure(settings)
     if sentence := certs.warning(files):
         log.warning(sentence)
-    sockets = [*listen(settings, settings.port), *(listen(settings, settings.lan_port) if settings.lan else [])]
+    sockets = [sock for port in ports(settings) for sock in listen(port)]
     announce(settings)
+    for sentence in remarks(settings):
+        log.warning(sentence)
     Application(settings, files, sockets, make_app).run()
 
 
@@ -63,22 +78,52 @@ def addresses(settings: Settings) -> list[str]:
     """What to bind to."""
     if settings.lan or settings.host == "0.0.0.0":  # noqa: S104
         return ["0.0.0.0", "::"]  # noqa: S104
-    return ["127.0.0.1", "::1"] if settings.host in ("127.0.0.1", "localhost") else [settings.host]
+    return list(LOOPBACK) if settings.host in ("127.0.0.1", "localhost") else [settings.host]
 
 
-def listen(settings: Settings, port: int) -> list[socket.socket]:
+def ports(settings: Settings) -> list[Port]:
+    """The HTTPS port first, then those over plain HTTP. Raises SettingsError when two of them have one number."""
+    everywhere = tuple(addresses(settings))
+    found = [Port(settings.port, everywhere, "--port")]
+    if settings.lan:
+        found.append(Port(settings.lan_port, everywhere, "--lan-port"))
+    if settings.leonid_port:
+        found.append(Port(settings.leonid_port, LOOPBACK, "--leonid-port"))
+    taken: dict[int, Port] = {}
+    for port in found:
+        if port.number in taken:
+            raise SettingsError("{option} and {other} are both {number}: each needs a port of its own.", number=port.number,
+                                option=taken[port.number].option, other=port.option)
+        taken[port.number] = port
+    return found
+
+
+def listen(port: Port) -> list[socket.socket]:
     """Listening sockets on `port`. Raises SettingsError with the remedy when that cannot be."""
     sockets: list[socket.socket] = []
-    for address in addresses(settings):
+    for address in port.addresses:
         try:
-            sockets.append(_bound(address, port))
+            sockets.append(_bound(address, port.number))
         except OSError as error:
             if sockets and not isinstance(error, PermissionError) and error.errno != errno.EADDRINUSE:  # a machine without IPv6
                 continue
-            remedy = "--port" if port == settings.port else "WEBBOT_LAN_PORT"
-            raise SettingsError("Port {port} on {address} cannot be used: {why}. Choose another one with {remedy}.", port=port,
-                                address=address, why=(error.strerror or str(error)).lower(), remedy=remedy) from None
+            raise SettingsError("Port {port} on {address} cannot be used: {why}. Choose another one with {option}.",
+                                port=port.number, address=address, why=(error.strerror or str(error)).lower(),
+                                option=port.option) from None
     return sockets
+
+
+def remarks(settings: Settings) -> Iterator[str]:
+    """What whoever starts the server should know of the settings, one line each."""
+    if settings.gguf:
+        yield "GGUF models (LLAMA_MODEL_FILE) are not served yet: the local model answers."
+    if settings.openai_key:
+        yield "OpenAI's models (OPENAI_API_KEY) are not served yet: the local model answers."
+    if settings.leonid_port and not settings.leonid_secret:
+        if settings.protected:
+            yield "Leonid's port is open, but nobody is let in: others reach this server. Set WEBBOT_LEONID_SECRET."
+        else:
+            yield "Leonid's clients are believed without proof: no signature is verified. Set WEBBOT_LEONID_SECRET."
 
 
 def refuse_open_data(settings: Settings) -> None:
@@ -129,7 +174,7 @@ class Application(BaseApplication):
 
     def __init__(self, settings: Settings, files: certs.Files, sockets: list[socket.socket], make_app: MakeApp) -> None:
         self.settings, self.files, self.sockets, self.make_app = settings, files, sockets, make_app
-        self.close: Callable[[], None] = lambda: None
+        self.apps = Apps(_nothing)
         super().__init__()
 
     def load_config(self) -> None:
@@ -150,11 +195,11 @@ class Application(BaseApplication):
 
     def load(self) -> WSGI:
         try:
-            app, self.close = self.make_app(self.settings)
+            self.apps = self.make_app(self.settings)
         except Problem as problem:
             log.error("%s", problem)
             sys.exit(Arbiter.APP_LOAD_ERROR)
-        return app
+        return self.apps.pages
 
     def run(self) -> None:
         Master(self).run()
@@ -180,6 +225,11 @@ class Master(Arbiter):
 
     def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
         super().halt(None, 2 if exit_status == self.APP_LOAD_ERROR else exit_status)
+
+
+def _nothing(environ: dict, start_response: Callable) -> Any:
+    """Stands in until the worker has built the applications."""
+    raise RuntimeError("there is no application yet")
 
 
 def _most_connections() -> int:

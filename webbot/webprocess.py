@@ -11,7 +11,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -37,6 +38,18 @@ WSGI = Callable[[dict, Callable], Any]
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Apps:
+    """What is served: `pages` over HTTPS, each of `plain` over plain HTTP on the port of that number.
+
+    `close` ends what they use.
+    """
+
+    pages: WSGI
+    plain: Mapping[int, WSGI] = field(default_factory=dict)
+    close: Callable[[], None] = lambda: None
+
+
 class Worker(GeventWorker):
     """The web process. gunicorn's parser and responses, with an accept loop, a conversation and an end of our own."""
 
@@ -46,12 +59,12 @@ class Worker(GeventWorker):
         self.guests = Guests(min(MOST_OF_ONE_ADDRESS, self.worker_connections // 2))
         self.pages: WSGI = self.app.wsgi()
         self.wsgi = self.answer
-        self.phone = _phone(settings) if settings.lan else self.pages
+        self.plain: Mapping[int, WSGI] = self.app.apps.plain
         pool = Pool(self.worker_connections)
         servers = []
         for listener in self.sockets:
             listener.setblocking(1)
-            plain = settings.lan and listener.getsockname()[1] == settings.lan_port
+            plain = listener.getsockname()[1] in self.plain
             servers.append(StreamServer(listener, handle=partial(self.meet, listener, plain), spawn=pool))
             servers[-1].start()
         keeper = gevent.spawn(self.keep_certificate, settings)
@@ -77,7 +90,7 @@ class Worker(GeventWorker):
 
     def close_services(self) -> None:
         try:
-            self.app.close()
+            self.app.apps.close()
         except Exception:
             log.exception("the services did not close cleanly")
 
@@ -163,7 +176,8 @@ class Worker(GeventWorker):
     def answer(self, environ: dict, start_response: Callable) -> Any:
         connection = environ["gunicorn.socket"]
         environ["webbot.gone"] = connection.gone
-        return (self.phone if connection.plain else self.pages)(environ, start_response)
+        app = self.plain[connection.getsockname()[1]] if connection.plain else self.pages
+        return app(environ, start_response)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """A request that is not HTTP, or over a limit: the bare status, and nothing of it in the log."""
@@ -187,9 +201,3 @@ REFUSALS = (
     (errors.UnsupportedTransferCoding, 501, "Not Implemented"),
     (errors.ParseException, 400, "Bad Request"),
 )
-
-
-def _phone(settings: Settings) -> WSGI:
-    from webbot.web.phone import create_phone_app
-
-    return create_phone_app(settings)
