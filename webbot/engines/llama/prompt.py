@@ -89,9 +89,9 @@ class PromptBuilder:
         """Whether the template takes more than one call in a message. That of Llama 3 refuses."""
         words = ("first", "second")
         calls = [called(ToolCall(name=f"probe_{word}", arguments="{}"), _number(place)) for place, word in enumerate(words)]
-        asked: list[dict[str, Any]] = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "", "tool_calls": calls}]
+        answer: dict[str, Any] = {"role": "assistant", "content": "", "tool_calls": calls}
         try:
-            shown = self.render(asked, [described(PROBE)])
+            shown = self.render([{"role": "user", "content": "x"}, answer], [described(PROBE)])
         except Problem:
             return False
         return all(f"probe_{word}" in shown for word in words)
