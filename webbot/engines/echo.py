@@ -1,7 +1,7 @@
 """The echo engine: answers with the question, word by word. A true small engine for tests, demonstrations and load.
 
 A token is a word with the white space before it. It remembers like a model: "what did I say" is answered from the messages
-it was given, so that a test can see what the model saw.
+it was given, so that a test can see what the model saw. A plain text goes on with the text itself.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from webbot.engines.base import Engine, EngineState
+from webbot.engines.base import Engine, EngineState, refuse_unable
+from webbot.engines.stops import Stops
 from webbot.errors import BadInput, TooLong
 from webbot.messages import Called, Delta, Finished, Message, Options, Usage
 
 TOKEN = re.compile(r"\s*\S+|\s+")
 OPENING, FRAME = 2, 3
+ABILITIES = frozenset({"sampling", "stop", "complete"})  # every seed gives the same answer
 
 
 class EchoEngine(Engine):
@@ -27,7 +30,8 @@ class EchoEngine(Engine):
 
     def state(self) -> EngineState:
         return EngineState(
-            name="echo", status="ready", progress=1.0, context=self.context, opening=OPENING, frame=FRAME, tokenizer="echo"
+            name="echo", status="ready", progress=1.0, context=self.context, opening=OPENING, frame=FRAME, tokenizer="echo",
+            abilities=ABILITIES,
         )
 
     def count(self, texts: Sequence[str]) -> list[int]:
@@ -38,30 +42,47 @@ class EchoEngine(Engine):
             if message.role not in ("system", "user", "assistant"):
                 raise BadInput("The role {role} is not known.", role=repr(message.role)[:40])
         prompt = OPENING + sum(FRAME + count for count in self.count([message.text for message in messages]))
+        yield from self._speak(_reply(messages), options, prompt)
+
+    def complete(self, prompt: str | Sequence[int], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+        if not isinstance(prompt, str):
+            raise BadInput("The echo has no numbers for its tokens. Please send text.", parameter="prompt")
+        if not prompt:
+            raise BadInput("The text is empty.", parameter="prompt")
+        yield from self._speak(prompt, options, len(TOKEN.findall(prompt)))
+
+    def _speak(self, text: str, options: Options, prompt: int) -> Iterator[Delta | Called | Finished]:
+        """Says the words of a text after a prompt of so many tokens."""
+        refuse_unable(options, self.state())
         if prompt >= self.context:
             raise TooLong("The prompt has {count} tokens, the model reads {limit}.", count=prompt, limit=self.context)
+        started = time.monotonic()
+        words, stops = TOKEN.findall(text), Stops(options.stop)
+        limit = min(options.max_tokens or self.context, self.context - prompt)
+        first, written = 0.0, 0
+        with self._working():
+            for word in words[:limit]:
+                if self.pause:
+                    time.sleep(self.pause)
+                first = first or time.monotonic() - started
+                written += 1
+                yield Delta(stops.push(word))
+                if stops.found:
+                    break
+            if rest := stops.finish():
+                yield Delta(rest)
+            usage = Usage(
+                prompt_tokens=prompt, answer_tokens=written, first_token_seconds=first, seconds=time.monotonic() - started
+            )
+            yield Finished("length" if limit < len(words) and not stops.found else "stop", usage)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
         self._busy += 1
         try:
-            yield from self._speak(messages, min(options.max_tokens or self.context, self.context - prompt), prompt)
+            yield
         finally:
             self._busy -= 1
-
-    def _speak(self, messages: Sequence[Message], limit: int, prompt: int) -> Iterator[Delta | Called | Finished]:
-        started = time.monotonic()
-        words = TOKEN.findall(_reply(messages))
-        first = 0.0
-        for written, word in enumerate(words[:limit], start=1):
-            if self.pause:
-                time.sleep(self.pause)
-            first = first or time.monotonic() - started
-            yield Delta(word)
-            if written == limit < len(words):
-                break
-        usage = Usage(
-            prompt_tokens=prompt, answer_tokens=min(limit, len(words)), first_token_seconds=first,
-            seconds=time.monotonic() - started,
-        )
-        yield Finished("length" if limit < len(words) else "stop", usage)
 
     def busy(self) -> int:
         return self._busy

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from webbot.engines.base import Engine, EngineState
+from webbot.engines.base import Embeddings, Engine, EngineState
 from webbot.errors import BadInput, Unavailable
-from webbot.messages import Called, Delta, Finished, Message, Options, Usage
+from webbot.messages import Called, Delta, Finished, Message, Options, Token, Tool, ToolCall, Usage
 from webbot.modelhost import ModelHost
 
 # The process of a model asks no network, whatever a model folder says.
@@ -52,7 +54,8 @@ class LocalEngine(Engine):
         state = self.host.state()
         info = {name: state.info[name] for name in ("context", "opening", "frame", "tokenizer") if name in state.info}
         return EngineState(
-            name=self.name, status=state.status, progress=state.progress, sentence=state.sentence, starter=self.starter, **info
+            name=self.name, status=state.status, progress=state.progress, sentence=state.sentence, starter=self.starter,
+            abilities=frozenset(state.info.get("abilities", ())), **info,
         )
 
     def count(self, texts: Sequence[str]) -> list[int]:
@@ -65,19 +68,48 @@ class LocalEngine(Engine):
         raise Unavailable("The model gave no answer. Please try again.")
 
     def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
-        request = {
-            "messages": [{"role": message.role, "text": _check_text(message.text)} for message in messages],
-            "options": {
-                "temperature": options.temperature, "top_p": options.top_p, "seed": options.seed,
-                "max_tokens": options.max_tokens,
-            },
-            "owner": owner,
-        }
+        sent = [
+            {
+                "role": message.role, "text": _check_text(message.text, "messages"), "tool_call": message.tool_call,
+                "tool_calls": [_whole(asdict(call), "messages") for call in message.tool_calls],
+            }
+            for message in messages
+        ]
+        yield from self._stream({"messages": sent, "options": _packed(options), "owner": owner})
+
+    def complete(self, prompt: str | Sequence[int], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+        text = _check_text(prompt, "prompt") if isinstance(prompt, str) else list(prompt)
+        yield from self._stream({"complete": text, "options": _packed(options), "owner": owner})
+
+    def embed(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Embeddings:
+        return next(made for made in self.embedding(texts, owner=owner) if made is not None)
+
+    def embedding(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Iterator[Embeddings | None]:
+        """Like `embed`, for whoever may leave: yields None at least every 0.1 s while it works, the vectors at its end.
+        Closing the generator frees the model at once."""
+        sent = [_check_text(text, "input") if isinstance(text, str) else list(text) for text in texts]
+        vectors = []
+        with self._asking({"embed": sent, "owner": owner}) as frames:
+            for frame in frames:
+                if "tokens" in frame:
+                    yield Embeddings(vectors, frame["tokens"])
+                    return
+                if "vector" in frame:
+                    vectors.append(frame["vector"])
+                yield None
+        raise _lost()
+
+    def _stream(self, request: dict[str, Any]) -> Iterator[Delta | Called | Finished]:
+        with self._asking(request) as frames:
+            yield from _events(frames)
+
+    @contextmanager
+    def _asking(self, request: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
         with self._lock:
             self._busy += 1
         try:
             with closing(self.host.ask(request)) as frames:  # type: ignore[type-var]
-                yield from _events(frames)
+                yield frames
         finally:
             with self._lock:
                 self._busy -= 1
@@ -100,13 +132,49 @@ def _events(frames: Iterator[dict[str, Any]]) -> Iterator[Delta | Called | Finis
         if "finished" in frame:
             yield Finished(frame["finished"], Usage(**frame["usage"]))
             return
-        yield Delta(frame.get("delta", ""))
-    raise Unavailable("The model was lost and is being started again. Please try again in a moment.", retry_after=5)
+        if "call" in frame:
+            yield Called(ToolCall(**frame["call"]))
+        else:
+            yield Delta(frame.get("delta", ""), tuple(_token(*token) for token in frame.get("tokens", ())))
+    raise _lost()
 
 
-def _check_text(text: str) -> str:
+def _token(data: str, logprob: float, likeliest: Sequence[tuple[str, float]]) -> Token:
+    return Token(data.encode("latin-1"), logprob, tuple((other.encode("latin-1"), number) for other, number in likeliest))
+
+
+def _packed(options: Options) -> dict[str, Any]:
+    """Options for the socket."""
+    return {
+        "temperature": options.temperature, "top_p": options.top_p, "seed": options.seed, "max_tokens": options.max_tokens,
+        "stop": [_check_text(text, "stop") for text in options.stop], "presence_penalty": options.presence_penalty,
+        "frequency_penalty": options.frequency_penalty, "logit_bias": list(options.logit_bias.items()),
+        "logprobs": options.logprobs, "schema": _whole(options.schema, "response_format"),
+        "tools": [_whole(_tool(tool), "tools") for tool in options.tools], "tool_choice": options.tool_choice,
+        "tool": options.tool,
+    }
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    return {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+
+
+def _lost() -> Unavailable:
+    return Unavailable("The model was lost and is being started again. Please try again in a moment.", retry_after=5)
+
+
+def _check_text(text: str, parameter: str = "") -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise BadInput("The text holds half a character that cannot be encoded.") from None
+        raise BadInput("The text holds half a character that cannot be encoded.", parameter=parameter) from None
     return text
+
+
+def _whole(value: Any, parameter: str) -> Any:
+    """The value, which must be JSON without half a character. Raises BadInput that names `parameter`."""
+    try:
+        _check_text(json.dumps(value, ensure_ascii=False), parameter)
+    except (TypeError, ValueError, RecursionError):
+        raise BadInput("This is no value that JSON can hold, or it is nested too deeply.", parameter=parameter) from None
+    return value

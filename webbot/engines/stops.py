@@ -14,19 +14,19 @@ class Stops:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.found = False
-        self._texts = [text for text in texts if text]
-        self._borders = [_borders(text) for text in self._texts]
-        self._matched = [0] * len(self._texts)  # characters of each stop text that stand at the end of what came
+        self.texts = [text for text in texts if text]
+        self._borders = [_borders(text) for text in self.texts]
+        self._matched = [0] * len(self.texts)  # characters of each stop text that stand at the end of what came
         self._held = ""
 
     def push(self, text: str) -> str:
         """The text that is certain to stand before every stop text."""
         if self.found:
             return ""
-        if not self._texts:
+        if not self.texts:
             return text
         for place, character in enumerate(text, start=1):
-            ended = [len(stop) for number, stop in enumerate(self._texts) if self._step(number, character) == len(stop)]
+            ended = [len(stop) for number, stop in enumerate(self.texts) if self._step(number, character) == len(stop)]
             if ended:
                 self.found = True
                 whole = self._held + text[:place]
@@ -42,7 +42,7 @@ class Stops:
         return held
 
     def _step(self, number: int, character: str) -> int:
-        stop, borders, matched = self._texts[number], self._borders[number], self._matched[number]
+        stop, borders, matched = self.texts[number], self._borders[number], self._matched[number]
         while matched and stop[matched] != character:
             matched = borders[matched - 1]
         if stop[matched] == character:

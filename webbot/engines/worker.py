@@ -1,8 +1,18 @@
 """The process with torch: loads a Llama-shaped model and answers requests. `python -m webbot.engines.worker --socket PATH ...`
 
-A request is {"messages": [{"role", "text"}], "options": {...}, "owner": "..."}: frames {"delta": text}, then {"finished": reason,
-"usage": {...}}. Or {"count": [texts]}: one frame {"counts": [...]}. Or {"load": true}: one frame {"in_work": n, "waiting": n}.
-It knows nothing of conversations or stores.
+A request is one of these, each with "owner": "...":
+
+- {"messages": [{"role", "text", "tool_calls": [{"name", "arguments", "id"}], "tool_call"}], "options": {...}} or
+  {"complete": text or token ids, "options": {...}}. Options are those of webbot.messages.Options by their names; "logit_bias" is
+  a list of [token id, bias], "tools" is [{"name", "description", "parameters"}]; what is left out has its default. Frames
+  {"delta": text, "tokens": [[bytes, log probability, [[bytes, log probability], ...]], ...]} ("tokens" only where they were
+  asked for; bytes as a text of characters 0 to 255), {"call": {"name", "arguments", "id"}} for each call, then
+  {"finished": reason, "usage": {...}}.
+- {"embed": [texts or lists of token ids]}: frames {"vector": [...]} in their order, then {"tokens": how many in all}.
+
+Or, without an owner, {"count": [texts]}: one frame {"counts": [...]}. Or {"load": true}: one frame {"in_work": n, "waiting": n}.
+A frame {} is a sign of life. A client that closes its connection cancels the request. It knows nothing of
+conversations or stores.
 """
 
 from __future__ import annotations
@@ -10,17 +20,23 @@ from __future__ import annotations
 import argparse
 import queue
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from webbot.errors import Problem, TooLong, Unusable
-from webbot.messages import Message
+from webbot.engines.base import ABILITIES
+from webbot.errors import BadInput, Problem, TooLong, Unusable
+from webbot.messages import Message, ToolCall
 from webbot.modelhost import serve
 
 if TYPE_CHECKING:
-    from webbot.engines.llama.runner import Request
+    from webbot.engines.llama.embedding import Embedding
+    from webbot.engines.llama.outgoing import Outgoing
+    from webbot.engines.llama.runner import Request, Runner
+    from webbot.engines.llama.shaping import Choice
+    from webbot.engines.llama.wishes import Wishes
 
 POLL_SECONDS = 0.02
 # Tokens that come within this time go out together: at hundreds a second each one alone would cost more than its computing.
@@ -45,7 +61,7 @@ class LlamaWorker:
         wanted = self.arguments
         loaded = loading.load(wanted.model, wanted.device, wanted.precision, report)
         torch.set_num_threads(wanted.threads or loading.suitable_threads(loaded.model))
-        self.prompts, self.context = loaded.prompts, min(wanted.context, loaded.context)
+        self.prompts, self.vocabulary, self.context = loaded.prompts, loaded.vocabulary, min(wanted.context, loaded.context)
         cache = SlotCache(loaded.model.config, wanted.parallel, self.context, loaded.device, loaded.precision)
         scheduler = Scheduler(wanted.parallel, wanted.queue, wanted.queue_owner)
         self.runner = Runner(loaded.model, cache, scheduler, loaded.ends)
@@ -58,7 +74,7 @@ class LlamaWorker:
         return {
             "context": self.context, "opening": self.prompts.opening, "frame": self.prompts.frame,
             "tokenizer": loaded.tokenizer, "precision": str(loaded.precision).removeprefix("torch."),
-            "device": loading.describe_machine(loaded.device),
+            "device": loading.describe_machine(loaded.device), "abilities": self._abilities(),
         }
 
     def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
@@ -67,70 +83,143 @@ class LlamaWorker:
         elif "load" in request:
             in_work, waiting = self.runner.load()
             yield {"in_work": in_work, "waiting": waiting}
+        elif "embed" in request:
+            yield from self._embed(request, gone)
         else:
             yield from self._answer(request, gone)
 
+    def _abilities(self) -> list[str]:
+        missing = set() if self.prompts.speaks_tools else {"tools"}
+        if self.vocabulary.grammatical is None:
+            missing |= {"schema", "logprobs"}
+        return [ability for ability in ABILITIES if ability not in missing]
+
     def _answer(self, asked: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+        from webbot.engines.llama import wishes
+        from webbot.engines.llama.outgoing import Outgoing
+
         began = time.monotonic()
-        request = self._request(asked)
+        prompt = self._prompt(asked)
+        wish = wishes.read(asked["options"], self.vocabulary, self.prompts)
+        outgoing = Outgoing(self.prompts.decode, self.vocabulary.bytes_of, wish.stops, wish.calls, scored=wish.scored)
+        request = self._request(asked, prompt, wish)
         self.runner.submit(request)
         try:
-            yield from _follow(request, self.runner, self.prompts.decode, gone, began)
+            yield from _follow(request, self.runner, outgoing, gone, began)
         finally:
             self.runner.cancel(request)
 
-    def _request(self, asked: dict[str, Any]) -> Request:
+    def _prompt(self, asked: dict[str, Any]) -> list[int]:
+        from webbot.engines.llama.wishes import tools_of
+
+        if "complete" in asked:
+            if asked["options"].get("tools"):
+                raise BadInput("Only a conversation can call functions.", parameter="tools")
+            prompt = [*self.vocabulary.beginning, *self.vocabulary.read(asked["complete"], "prompt")]
+        else:
+            prompt = self.prompts.build([_message(message) for message in asked["messages"]], tools_of(asked["options"]))
+        if len(prompt) >= self.context:
+            raise TooLong("The prompt has {count} tokens, the model reads {limit}.", count=len(prompt), limit=self.context)
+        return prompt
+
+    def _request(self, asked: dict[str, Any], prompt: list[int], wish: Wishes) -> Request:
         from webbot.engines.llama.runner import Request
 
-        prompt = self.prompts.build([Message(role=message["role"], text=message["text"]) for message in asked["messages"]])
         room = self.context - len(prompt)
-        if room < 1:
-            raise TooLong("The prompt has {count} tokens, the model reads {limit}.", count=len(prompt), limit=self.context)
-        options = asked["options"]
         return Request(
-            prompt=prompt, limit=min(options.get("max_tokens") or room, room), owner=asked.get("owner", ""),
-            temperature=float(options.get("temperature", 0.0)), top_p=float(options.get("top_p", 1.0)),
-            random=Random(options.get("seed")),
+            prompt=prompt, limit=min(wish.limit or room, room), owner=asked.get("owner", ""), temperature=wish.temperature,
+            top_p=wish.top_p, random=Random(asked["options"].get("seed")), shaping=wish.shaping,
         )
+
+    def _embed(self, asked: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+        from webbot.engines.llama.embedding import Embedding
+
+        beginning = self.vocabulary.beginning
+        texts = [[*beginning, *self.vocabulary.read(text, "input")] for text in asked["embed"]]
+        for text in texts:
+            if len(text) > self.context:
+                raise TooLong("The text has {count} tokens, the model reads {limit}.", count=len(text), limit=self.context,
+                              parameter="input")
+        if texts:
+            embedding = Embedding(texts=texts, skipped=len(beginning), owner=asked.get("owner", ""))
+            self.runner.submit(embedding)
+            try:
+                yield from _follow_embedding(embedding, self.runner, gone)
+            finally:
+                self.runner.cancel(embedding)
+        yield {"tokens": sum(map(len, texts)) - len(beginning) * len(texts)}
+
+
+def _message(value: dict[str, Any]) -> Message:
+    calls = tuple(ToolCall(**call) for call in value.get("tool_calls", ()))
+    return Message(role=value["role"], text=value["text"], tool_calls=calls, tool_call=value.get("tool_call", ""))
 
 
 def _follow(
-    request: Request, runner: Any, decode: Callable[[Sequence[int]], str], gone: Callable[[], bool], began: float
+    request: Request, runner: Runner, outgoing: Outgoing, gone: Callable[[], bool], began: float
 ) -> Iterator[dict[str, Any]]:
     """Reads what the runner writes until the answer ends or its reader has left."""
-    from webbot.engines.llama.text import TextStream
-
-    stream, first, written, steps = TextStream(decode), 0.0, 0, -1
+    first, steps = 0.0, -1
     while not gone():
         tokens, end = _collect(request)
         if tokens:
             first = first or time.monotonic() - began
-            written += len(tokens)
-        text = stream.push(tokens) if tokens else ""
-        text += stream.finish() if end else ""
-        if text:
-            yield {"delta": text}
-        if isinstance(end, Problem):
-            raise end
-        if end:
-            yield {"finished": end, "usage": {
-                "prompt_tokens": len(request.prompt), "answer_tokens": written, "cached_tokens": request.found,
-                "first_token_seconds": first, "seconds": time.monotonic() - began,
-            }}
+        frame = outgoing.push(tokens) if tokens else {}
+        if frame:
+            yield frame
+        if end is not None or outgoing.stopped:
+            runner.cancel(request)  # after a stop text the model goes on with something else, whoever still reads
+            yield from _last(request, outgoing, end, first, began)
             return
-        if not text and steps != runner.steps:
+        if not frame and steps != runner.steps:
             yield {}  # a sign of life only while the model computes: when it hangs, the reader must notice
         steps = runner.steps
         if tokens:
             time.sleep(COLLECT_SECONDS)
 
 
-def _collect(request: Request) -> tuple[list[int], str | Problem | None]:
+def _last(
+    request: Request, outgoing: Outgoing, end: str | Problem | None, first: float, began: float
+) -> Iterator[dict[str, Any]]:
+    """The end of an answer: what was held back, its calls and how it ended. Raises the Problem that it ended with."""
+    frame, calls = outgoing.finish()
+    if frame:
+        yield frame
+    if isinstance(end, Problem) and not outgoing.stopped:
+        raise end
+    for call in calls:
+        yield {"call": asdict(call)}
+    reason = "stop" if outgoing.stopped else "tool_calls" if calls else end
+    yield {"finished": reason, "usage": {
+        "prompt_tokens": len(request.prompt), "answer_tokens": outgoing.written, "cached_tokens": request.found,
+        "first_token_seconds": first, "seconds": time.monotonic() - began,
+    }}
+
+
+def _follow_embedding(embedding: Embedding, runner: Runner, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """Passes the vectors on until there are no more or their reader has left."""
+    steps = -1
+    while not gone():
+        try:
+            event = embedding.events.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            if steps != runner.steps:
+                yield {}
+            steps = runner.steps
+            continue
+        if isinstance(event, Problem):
+            raise event
+        if isinstance(event, str):
+            return
+        yield {"vector": event}
+
+
+def _collect(request: Request) -> tuple[list[int | Choice], str | Problem | None]:
     """The tokens that are there, after a wait for the first; and how the answer ended, if it has."""
-    tokens: list[int] = []
+    tokens: list[int | Choice] = []
     try:
         event = request.events.get(timeout=POLL_SECONDS)
-        while isinstance(event, int):
+        while not isinstance(event, str | Problem):
             tokens.append(event)
             event = request.events.get_nowait()
     except queue.Empty:

@@ -45,16 +45,24 @@ class Constraint:
     def of_schema(cls, tokenizer: LLTokenizer, schema: Mapping[str, Any]) -> Constraint:
         """JSON that fits `schema`. Raises BadInput for a schema that cannot be held."""
         parameter = "response_format"
-        # "x-guidance" would change the layout, and with it what is promised of its end.
-        plain = {name: part for name, part in schema.items() if name != "x-guidance"}
         try:
-            text = json.dumps(plain)
+            text = json.dumps(schema)
             if len(text) > MOST_CHARACTERS:
                 raise refusal("it is too large", parameter)
-            grammar = LLMatcher.grammar_from_json_schema(text, overrides=LAYOUT)  # type: ignore[arg-type]
+            # The overrides go before what the schema itself says of its layout ("x-guidance").
+            grammar = LLMatcher.grammar_from_json_schema(text, overrides=LAYOUT)
         except (ValueError, RecursionError) as error:
             raise refusal(_reason(str(error)), parameter) from None
         return cls(tokenizer, grammar, parameter)
+
+    @classmethod
+    def of_calls(cls, tokenizer: LLTokenizer, calls: str, schema: Mapping[str, Any] | None = None) -> Constraint:
+        """What fits the Lark text `calls`, or JSON that fits `schema` where there is one. Raises BadInput."""
+        if schema is not None:
+            cls.of_schema(tokenizer, schema)
+            answer = json.dumps({**schema, "x-guidance": LAYOUT})
+            calls = f"start: answer | call\nanswer: %json {answer}\n" + calls.replace("start:", "call:", 1)
+        return cls(tokenizer, LLMatcher.grammar_from_lark(calls), "tools")
 
     def allowed(self) -> torch.Tensor:
         """Which tokens may come next: a boolean for each token of the vocabulary. Raises a Problem when none may."""

@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from webbot.engines.llama import folder as folders
 from webbot.engines.llama.prompt import PromptBuilder
 from webbot.engines.llama.slots import ATTENTION
+from webbot.engines.llama.vocabulary import Vocabulary
 from webbot.errors import Problem, Unusable
 
 Report = Callable[[float | None, str], None]
@@ -32,6 +33,7 @@ class Loaded:
 
     model: Any
     prompts: PromptBuilder
+    vocabulary: Vocabulary
     context: int
     ends: frozenset[int]
     device: torch.device
@@ -68,9 +70,10 @@ def load(folder: Path, device: str, precision: str, report: Report) -> Loaded:
     if found["missing_keys"]:  # transformers would fill them with random numbers
         missing = min(found["missing_keys"])
         raise Unusable("The model in {folder} lacks weights ({name}).", folder=str(folder), name=missing)
+    ends = _ends(model, tokenizer, prompts)
     return Loaded(
-        model=model, prompts=prompts, context=_context(model.config), ends=_ends(model, tokenizer, prompts), device=chosen,
-        precision=dtype, tokenizer=_fingerprint(folder, prompts),
+        model=model, prompts=prompts, vocabulary=Vocabulary(tokenizer, model.get_output_embeddings().weight.shape[0], ends),
+        context=_context(model.config), ends=ends, device=chosen, precision=dtype, tokenizer=_fingerprint(folder, prompts),
     )
 
 

@@ -17,8 +17,10 @@ from typing import Any
 
 import torch
 
+from webbot.engines.llama.embedding import Embedding
 from webbot.engines.llama.sampling import Wish, choose
 from webbot.engines.llama.scheduler import Answer, Copy, Scheduler, Step
+from webbot.engines.llama.shaping import Choice, Shaping, choose_shaped
 from webbot.engines.llama.slots import SlotCache
 from webbot.errors import Problem, Unavailable
 
@@ -32,12 +34,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Request(Answer):
-    """An answer with how it is sampled. `events` receives token ids, then "stop", "length" or a Problem."""
+    """An answer with how it is sampled. `events` receives token ids (a Choice where there is a `shaping`), then "stop",
+    "length" or a Problem."""
 
     temperature: float = 0.0
     top_p: float = 1.0
     random: Random = field(default_factory=Random)
-    events: queue.SimpleQueue[int | str | Problem] = field(default_factory=queue.SimpleQueue)
+    shaping: Shaping | None = None
+    events: queue.SimpleQueue[int | Choice | str | Problem] = field(default_factory=queue.SimpleQueue)
 
     def wish(self) -> Wish:
         return Wish(self.temperature, self.top_p, self.random.random() if self.temperature > 0 else 0.0)
@@ -112,8 +116,9 @@ class Runner:
         for copy in copies:
             self._cache.copy(copy.source, copy.target, copy.length)
         requests: list[Any] = list(step.answers)
+        chosen: Sequence[int | Choice | None]
         if step.kind == "prefill":
-            count, token = self._prefill(requests[0])
+            count, token = self._embed(requests[0]) if isinstance(requests[0], Embedding) else self._prefill(requests[0])
             chosen = [token]
         else:
             count, chosen = 1, list(self._next_tokens(requests))
@@ -122,8 +127,11 @@ class Runner:
                 self._scheduler.advance(request, count)
                 if token is not None:
                     self._write(request, token)
+                elif isinstance(request, Embedding) and request.prefilled:
+                    self._scheduler.finish(request)
+                    request.events.put("stop")
 
-    def _prefill(self, request: Request) -> tuple[int, int | None]:
+    def _prefill(self, request: Request) -> tuple[int, int | Choice | None]:
         """Computes the next piece of a prompt: its length, and at the end of the prompt the first token of the answer."""
         began = time.perf_counter()
         assert request.slot is not None
@@ -132,24 +140,43 @@ class Runner:
         self._cache.plan_prefill(request.slot, start, stop)
         ids = torch.tensor([request.prompt[start:stop]], device=self._cache.device)
         positions = torch.arange(start, stop, device=self._cache.device)[None]
-        token = None
+        token: int | Choice | None = None
         if stop < len(request.prompt):
             self._forward(self._model.base_model, ids, positions)
             self._wait_for_device()
         else:
             logits = self._forward(self._model, ids, positions, logits_to_keep=1).logits
-            token = choose(logits[:, -1], [request.wish()])[0]
+            token = self._choose(logits[:, -1], [request])[0]
         self._learn(stop - start, time.perf_counter() - began)
         return stop - start, token
 
-    def _next_tokens(self, requests: Sequence[Request]) -> list[int]:
+    def _embed(self, embedding: Embedding) -> tuple[int, None]:
+        """Reads the next piece of the texts of an embedding: its length."""
+        began = time.perf_counter()
+        assert embedding.slot is not None
+        piece = embedding.piece(min(int(self._piece), self._cache.context))
+        self._cache.plan_prefill(embedding.slot, piece.start, piece.start + len(piece.ids), piece.lengths)
+        ids = torch.tensor([piece.ids], device=self._cache.device)
+        positions = torch.tensor([piece.positions], device=self._cache.device)
+        embedding.take(piece, self._forward(self._model.base_model, ids, positions).last_hidden_state[0])
+        self._wait_for_device()
+        self._learn(len(piece.ids), time.perf_counter() - began)
+        return len(piece.ids), None
+
+    def _next_tokens(self, requests: Sequence[Request]) -> Sequence[int | Choice]:
         slots = [request.slot for request in requests if request.slot is not None]
         positions = [request.cached for request in requests]
         ids = [request.written[-1] for request in requests]
         sent = torch.tensor([slots, positions, ids], device=self._cache.device)
         self._cache.plan_decode(slots, positions, sent[:2])
         logits = self._forward(self._model, sent[2, :, None], sent[1, :, None], logits_to_keep=1).logits
-        return choose(logits[:, -1], [request.wish() for request in requests])
+        return self._choose(logits[:, -1], requests)
+
+    def _choose(self, logits: torch.Tensor, requests: Sequence[Request]) -> Sequence[int | Choice]:
+        wishes, shapings = [request.wish() for request in requests], [request.shaping for request in requests]
+        if not any(shapings):
+            return choose(logits, wishes)
+        return choose_shaped(logits, wishes, shapings, self._ends)
 
     def _forward(self, model: Any, ids: torch.Tensor, positions: torch.Tensor, **more: Any) -> Any:
         with torch.inference_mode():
@@ -157,17 +184,20 @@ class Runner:
                 input_ids=ids, position_ids=positions, past_key_values=self._cache, use_cache=True, slots=self._cache, **more
             )
 
-    def _write(self, request: Request, token: int) -> None:
+    def _write(self, request: Request, chosen: int | Choice) -> None:
         """Passes a token on and ends the answer where it ends. Holds the lock."""
-        request.written.append(token)
-        if token in self._ends:
-            reason = "stop"
-        else:
-            request.events.put(token)
-            reason = "length" if len(request.written) >= request.limit else ""
-        if reason:
+        choice = chosen if isinstance(chosen, Choice) else Choice(chosen)
+        request.written.append(choice.token)
+        end: str | Problem = "stop"
+        if choice.problem is not None:
+            end = choice.problem
+        elif choice.token not in self._ends:
+            request.events.put(chosen)
+            if not choice.complete:
+                end = "length" if len(request.written) >= request.limit else ""
+        if end:
             self._scheduler.finish(request)
-            request.events.put(reason)
+            request.events.put(end)
 
     def _learn(self, tokens: int, seconds: float) -> None:
         """Fits the size of a piece to the time it should take; short pieces say little."""

@@ -51,7 +51,8 @@ def _draw(
     values, ids = scaled.topk(width)
     probabilities = (values - total).exp()
     sums = probabilities.cumsum(-1)
-    kept = ((sums - probabilities) < top_p).sum(-1, keepdim=True).clamp(min=1)
+    # What a grammar excludes has no probability and is never kept, wherever the sums are rounded to.
+    kept = (((sums - probabilities) < top_p) & (values > float("-inf"))).sum(-1, keepdim=True).clamp(min=1)
     mass = sums.gather(-1, kept - 1)
     # With top_p 1 everything is kept, and the mass of everything is known without sorting it.
     mass = torch.where(top_p >= 1, 1.0, mass)

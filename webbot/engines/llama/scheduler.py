@@ -22,7 +22,10 @@ WORTH_KEEPING = 0.5
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Answer:
-    """One answer from the queue to its end. `cached` counts the tokens whose keys and values its slot holds."""
+    """One answer from the queue to its end. `cached` counts the tokens whose keys and values its slot holds.
+
+    Of an answer with `shares` false the slot's content is of use to nobody else, nor is anybody's to it.
+    """
 
     prompt: Sequence[int]
     limit: int
@@ -32,6 +35,7 @@ class Answer:
     found: int = 0
     slot: int | None = None
     cancelled: bool = False
+    shares: bool = True
 
     @property
     def prefilled(self) -> bool:
@@ -115,7 +119,7 @@ class Scheduler:
             self._leave_queue(answer)
             return
         slot = self._slots[answer.slot]
-        slot.tokens = [*answer.prompt, *answer.written][: answer.cached]
+        slot.tokens = [*answer.prompt, *answer.written][: answer.cached] if answer.shares else []
         slot.answer, slot.used, answer.slot = None, next(self._clock), None
         if answer in self._prefilling:
             self._prefilling.remove(answer)
@@ -170,7 +174,7 @@ class Scheduler:
         slot.tokens, slot.owner, slot.answer, answer.slot = [], answer.owner, answer, number
 
     def _shared(self, slot: _Slot, answer: Answer) -> int:
-        if slot.owner != answer.owner:
+        if slot.owner != answer.owner or not answer.shares or (slot.answer is not None and not slot.answer.shares):
             return 0
         held = slot.tokens
         if slot.answer is not None:

@@ -80,12 +80,18 @@ class SlotCache(Cache):
         for tensor in (*self.keys, *self.values):
             tensor[target, :, :length] = tensor[source, :, :length]
 
-    def plan_prefill(self, slot: int, start: int, stop: int) -> None:
-        """The next pass writes positions [start, stop) of one slot."""
+    def plan_prefill(self, slot: int, start: int, stop: int, lengths: Sequence[int] = ()) -> None:
+        """The next pass writes positions [start, stop) of one slot.
+
+        `lengths` are those of several whole texts behind each other, from position 0, that do not see each other.
+        """
         self.reserve(stop)
         self._prefill = (slot, start, stop)
         mask = None
-        if start:
+        if len(lengths) > 1:
+            text = torch.repeat_interleave(torch.tensor(lengths)).to(self.device)  # [tokens], the text of each
+            mask = _additive((text[:, None] == text[None]).tril(), self.dtype)  # [tokens, length]
+        elif start:
             positions = torch.arange(stop, device=self.device)
             mask = _additive(positions[None] <= positions[start:, None], self.dtype)  # [tokens, length]
         self._runs = [Run(0, 1, slot, slot + 1, stop, mask)]
