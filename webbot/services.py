@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any
@@ -22,7 +23,9 @@ from webbot.exchange import Coming, Exchange
 from webbot.messages import Options
 from webbot.settings import Settings
 from webbot.speech import weights
+from webbot.speech.segments import Segment, Wishes
 from webbot.speech.transcribe import Transcriber, Transcript
+from webbot.speech.voices import Voices
 from webbot.store.base import Store
 from webbot.store.sql import SqlStore
 
@@ -43,6 +46,7 @@ class Services:
     closing: threading.Event
     models: Exchange[Engine] | None = None
     speech: Exchange[Transcriber] | None = None
+    voices: Voices
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
@@ -63,6 +67,7 @@ class Services:
             chat=Chat(engine, store, options=partial(_options, settings), limits=limits),
             lock=lock, access_code=access_code(settings), closing=threading.Event(), models=models,
             speech=_speech(settings) if settings.speech else None,
+            voices=Voices(settings.data / "run" / "speaking", voice=settings.voice, language=settings.speech_language),
         )
         services._fetch()
         return services
@@ -88,9 +93,16 @@ class Services:
 
     def transcribe(self, data: bytes, language: str) -> Transcript:
         """The words of a recording. Raises Unavailable when speech is off or not ready, and what Transcriber raises."""
+        return self._recogniser().transcribe(data, language)
+
+    def listen(self, data: bytes, wishes: Wishes) -> Iterator[Segment | Transcript | None]:
+        """As Transcriber.listen. Raises Unavailable when speech is off."""
+        return self._recogniser().listen(data, wishes)
+
+    def _recogniser(self) -> Transcriber:
         if self.speech is None:
             raise Unavailable("Speech is switched off on this server. Please type the question.")
-        return self.speech.current.transcribe(data, language)
+        return self.speech.current
 
     def transcriber_state(self) -> dict[str, Any]:
         if self.speech is None:

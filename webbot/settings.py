@@ -122,6 +122,9 @@ class Settings:
         "base", "The Whisper model: a name of openai-whisper or a file. The starter stands in while it is not here.",
     )
     speech_language: str = setting("", "The language that is spoken, like en or zh. Empty: found from the audio.")
+    voice: str = setting(
+        "", "The file (.onnx) of a voice of piper that speaks for programs, where piper is installed. Empty: espeak-ng speaks.",
+    )
     audio_seconds: int = setting(600, "The longest recording in seconds.", least=1, most=3600)
     max_upload: int = setting(64, "The largest upload in MB.", least=1, most=2048)
 

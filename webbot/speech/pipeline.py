@@ -19,6 +19,7 @@ from pathlib import Path
 
 from webbot.errors import Unavailable
 
+PREFIX = "speaking-"  # of the private folders
 TICK_MILLISECONDS = 50
 PIECE = 65536  # bytes
 STALL_SECONDS = 30.0  # without a byte from the programs
@@ -43,7 +44,7 @@ def run(programs: Sequence[Program], text: bytes, directory: Path) -> Iterator[b
     Raises Unavailable when a program fails, stalls, or cannot be started.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix="speaking-", dir=directory) as folder, contextlib.ExitStack() as ends:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=directory) as folder, contextlib.ExitStack() as ends:
         sink, source, processes = _start(programs, folder, ends)
         yield from _pump(sink, source, text)
         _await_end(processes)

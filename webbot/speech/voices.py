@@ -5,6 +5,7 @@ piper reads where its program and a voice are there, espeak-ng reads everything 
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from webbot.errors import BadInput, NotFound, TooMany, Unavailable
 from webbot.speech import espeak, letters, piper
 from webbot.speech.packing import Format, Raw, packer
-from webbot.speech.pipeline import Program, run
+from webbot.speech.pipeline import PREFIX, Program, run
 
 OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 MOST_TOGETHER, LONGEST_QUEUE = 4, 16
@@ -47,6 +48,8 @@ class Voices:
 
     def __init__(self, directory: Path, *, voice: str = "", language: str = "") -> None:
         self.directory, self.usual = directory, language
+        for left in directory.glob(f"{PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a server that was killed
         self.piper = piper.read(Path(voice).expanduser().resolve()) if voice else None
         self._free = threading.Semaphore(MOST_TOGETHER)
         self._lock, self._waiting = threading.Lock(), 0
