@@ -84,6 +84,11 @@ class Engine(ABC):
 
     def embed(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Embeddings:
         """The meaning of each text, or of its token ids, as a vector. Raises what `answer` raises."""
+        return next(made for made in self.embedding(texts, owner=owner) if made is not None)
+
+    def embedding(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Iterator[Embeddings | None]:
+        """Like `embed`, for whoever may leave: None at least every 0.1 s while it works, then the vectors. Closing the
+        generator frees the model at once."""
         raise BadInput("The model makes no embeddings.", parameter="model")
 
     @abstractmethod

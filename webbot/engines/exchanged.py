@@ -30,6 +30,9 @@ class ExchangedEngine(Engine):
     def embed(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Embeddings:
         return self.exchange.current.embed(texts, owner=owner)
 
+    def embedding(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Iterator[Embeddings | None]:
+        yield from self.exchange.current.embedding(texts, owner=owner)
+
     def busy(self) -> int:
         return self.exchange.current.busy()
 

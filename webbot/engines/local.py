@@ -81,14 +81,9 @@ class LocalEngine(Engine):
         text = _check_text(prompt, "prompt") if isinstance(prompt, str) else list(prompt)
         yield from self._stream({"complete": text, "options": _packed(options), "owner": owner})
 
-    def embed(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Embeddings:
-        return next(made for made in self.embedding(texts, owner=owner) if made is not None)
-
     def embedding(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Iterator[Embeddings | None]:
-        """Like `embed`, for whoever may leave: yields None at least every 0.1 s while it works, the vectors at its end.
-        Closing the generator frees the model at once."""
         sent = [_check_text(text, "input") if isinstance(text, str) else list(text) for text in texts]
-        vectors = []
+        vectors: list[list[float]] = []
         with self._asking({"embed": sent, "owner": owner}) as frames:
             for frame in frames:
                 if "tokens" in frame:
