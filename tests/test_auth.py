@@ -59,3 +59,21 @@ def test_no_code_equals_nothing():
 def test_the_link_carries_the_code():
     assert auth.entry_link("https://h:1", "a b&c-defgh") == "https://h:1/enter?code=a%20b%26c-defgh"
     assert auth.entry_link("https://h:1", "") == "https://h:1/"
+
+
+@pytest.mark.parametrize("secret", ["a", "password", "x" * 31, "é" * 15])
+def test_a_short_secret_of_tokens_is_refused_and_not_shown(secret):
+    with pytest.raises(SettingsError, match="32 bytes") as refused:
+        auth.token_secret(settings.load({"WEBBOT_LEONID_SECRET": secret}))
+    assert len(secret) == 1 or secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", ["-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n", "ssh-ed25519 " + "A" * 68])
+def test_what_others_may_know_is_no_secret(secret):
+    with pytest.raises(SettingsError, match="key pair"):
+        auth.token_secret(settings.load({"WEBBOT_LEONID_SECRET": secret}))
+
+
+def test_a_secret_is_counted_in_bytes():
+    assert auth.token_secret(settings.load({"WEBBOT_LEONID_SECRET": "é" * 16})) == ("é" * 16).encode()
+    assert auth.token_secret(settings.load({})) == b""

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from webbot import tokens
-from webbot.errors import BadInput, SettingsError
+from webbot.errors import BadInput
 from webbot.tokens import BadToken, Tokens
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -32,7 +31,7 @@ def ann(**claims):
     return {"user_name": "ann", "user_token": "t", **claims}
 
 
-STRICT, OPEN = Tokens(SECRET), Tokens("")
+STRICT, OPEN = Tokens(SECRET.encode()), Tokens(b"")
 
 
 @pytest.mark.parametrize(
@@ -157,19 +156,7 @@ def test_a_token_has_a_length(long):
         STRICT.user_name(long)
 
 
-@pytest.mark.parametrize("secret", ["a", "password", "x" * 31, "é" * 15])
-def test_a_short_secret_ends_the_start(secret):
-    with pytest.raises(SettingsError, match="32 bytes") as refused:
-        Tokens(secret)
-    assert secret == "a" or secret not in str(refused.value)
-
-
-def test_the_key_of_a_pair_is_no_secret():
-    with pytest.raises(SettingsError, match="key pair"):
-        Tokens("-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----")
-
-
-def test_a_secret_is_counted_in_bytes():
-    assert Tokens("é" * 16).user_name(token(ann(), "é" * 16)) == "ann"
-    assert Tokens(SECRET).checked and not Tokens("").checked
-    assert tokens.ALGORITHM == "HS256"
+def test_a_secret_may_hold_any_bytes():
+    secret = "é" * 16
+    assert Tokens(secret.encode()).user_name(token(ann(), secret)) == "ann"
+    assert STRICT.checked and not OPEN.checked

@@ -1,7 +1,7 @@
-"""Who may come in: the access code of a server that others than this machine can reach.
+"""Who may come in: the access code of a server that others than this machine can reach, and the secret of signed tokens.
 
-Covered: a code that is made once, kept in a file that only its owner reads, and compared in constant time.
-Not covered: how often somebody may guess (the door counts that), sessions, and who owns a conversation.
+Covered: a code that is made once, kept in a file that only its owner reads, and compared in constant time; a secret that is
+long enough. Not covered: tokens themselves (`tokens` reads them), how often somebody may guess (the door counts that), sessions, and who owns a conversation.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from webbot.settings import Settings
 # Letters and digits that nobody mistakes for another one; 12 of them are 59 bits.
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 SHORTEST = 8
+SHORTEST_SECRET = 32  # bytes: RFC 7518 asks HS256 for a key as long as its hash
 
 
 def access_code(settings: Settings) -> str:
@@ -41,6 +42,17 @@ def access_code(settings: Settings) -> str:
 def same_code(given: str, expected: str) -> bool:
     """Whether two codes are equal; upper case, blanks and hyphens make no difference. False when none is expected."""
     return bool(expected) and hmac.compare_digest(_plain(given), _plain(expected))
+
+
+def token_secret(settings: Settings) -> bytes:
+    """The secret that programs sign their tokens with, b"" for none. Raises SettingsError for one that is no good secret."""
+    secret = settings.leonid_secret.encode("utf-8", "surrogateescape")
+    if b"-----BEGIN" in secret or secret.startswith((b"ssh-", b"ecdsa-")):
+        raise SettingsError("WEBBOT_LEONID_SECRET is a key pair's key, which others may know; a secret text is needed.")
+    if secret and len(secret) < SHORTEST_SECRET:
+        raise SettingsError("WEBBOT_LEONID_SECRET is too short: HS256 needs {least} bytes, or the secret can be found by trying.",
+                            least=SHORTEST_SECRET)
+    return secret
 
 
 def entry_link(address: str, code: str) -> str:

@@ -21,10 +21,10 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from webbot import certs, folder, logs
+from webbot.auth import token_secret
 from webbot.connection import KEEP_SECONDS
 from webbot.errors import Problem, SettingsError
 from webbot.settings import Settings
-from webbot.tokens import Tokens
 from webbot.webprocess import CLOSING_SECONDS, WSGI, Apps, Worker
 
 MOST_CONNECTIONS = 2000
@@ -61,7 +61,7 @@ def run(settings: Settings, *, make_app: MakeApp = open_app, announce: Callable[
     """
     os.umask(0o077)
     logs.configure(settings.log_level)
-    Tokens(settings.leonid_secret)
+    token_secret(settings)
     refuse_open_data(settings)
     folder.hold(settings.data).close()  # said before anything is announced; the web process then holds it
     files = certs.ensure(settings)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 
+from webbot.auth import token_secret
 from webbot.chat import Chat
 from webbot.chat.line import Lines, Place
 from webbot.errors import BadInput, Conflict, NotAllowed, NotFound, Problem, TooLong, Unavailable
@@ -56,7 +57,7 @@ class Leonid:
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self.services, self.chat = services, services.chat
-        self.tokens = Tokens(settings.leonid_secret)
+        self.tokens = Tokens(token_secret(settings))
         self.open = self.tokens.checked or not settings.protected
         self.users = Users(services.chat, services.store, settings.role)
         self.lines = Lines(settings.queue_owner)
