@@ -64,17 +64,22 @@ class Chat:
 
     def ask(
         self, owner: str, conversation: str, text: str, *, options: Options | None = None, spoken: dict | None = None,
-        replace_from: int | None = None,
+        replace_from: int | None = None, role: str | None = None,
     ) -> Reply:
-        """Commits the question and starts its answer, which runs on by itself.
+        """Commits the question and starts its answer, which runs on by itself. `role` takes the place of the conversation's
+        own in this turn alone.
 
         Raises BadInput for an empty question, TooLong for one that the window cannot hold, Conflict while another answer of
         the conversation is being written, Unavailable when no model comes up in time. Then nothing was stored.
         """
         self._check(text)
         about = self.store.conversation(owner, conversation)
+        if role is not None:
+            about = dataclasses.replace(about, role=role)
         with self._claimed(conversation):
             state = ready(self.engine)
+            if role is not None:
+                self.check_role(role)
             tokens = self.engine.count([text])[0]
             window = self.sight.window(about, state, tokens, before=replace_from)
             question = Message(role="user", text=text, tokens=tokens, counted_by=state.tokenizer, spoken=spoken or {})
