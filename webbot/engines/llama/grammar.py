@@ -39,7 +39,10 @@ class Constraint:
         limits = LLParserLimits(max_lexer_states=MOST_LEXER_STATES, verbose_errors=False)
         self._matcher = LLMatcher(tokenizer, grammar, log_level=0, limits=limits)
         self._check()
-        self._first: bytes | None = self._bits()  # some grammars show only here that nothing fits them
+        # Some grammars show only in their first steps that nothing fits them, or only what never ends.
+        self._first: bytes | None = self._bits()
+        if forced := self._matcher.compute_ff_tokens():
+            self._check(self._matcher.deep_copy(), forced[0])
 
     @classmethod
     def of_schema(cls, tokenizer: LLTokenizer, schema: Mapping[str, Any]) -> Constraint:
@@ -71,8 +74,7 @@ class Constraint:
 
     def accept(self, token: int) -> bool:
         """Takes the token that was chosen; true when nothing more may follow. Raises a Problem when it does not fit."""
-        self._matcher.consume_token(token)
-        self._check()
+        self._check(self._matcher, token)
         return self._matcher.is_stopped()
 
     def _bits(self) -> bytes:
@@ -80,8 +82,11 @@ class Constraint:
         self._check()
         return bits
 
-    def _check(self) -> None:
-        error = self._matcher.get_error()
+    def _check(self, matcher: LLMatcher | None = None, *tokens: int) -> None:
+        """Raises BadInput when the matcher, after these tokens, cannot go on."""
+        matcher = matcher or self._matcher
+        matcher.consume_tokens(list(tokens))
+        error = matcher.get_error()
         if error:
             raise self._refusal(_reason(error))
 

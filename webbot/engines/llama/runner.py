@@ -69,13 +69,13 @@ class Runner:
             self._work.notify()
         self._thread.join()
 
-    def submit(self, request: Request) -> None:
+    def submit(self, request: Request | Embedding) -> None:
         """Queues a request. Raises TooMany."""
         with self._work:
             self._scheduler.submit(request)
             self._work.notify()
 
-    def cancel(self, request: Request) -> None:
+    def cancel(self, request: Request | Embedding) -> None:
         """Frees the slot at the next step, at once when the request still waits. Harmless for a finished one."""
         with self._work:
             request.cancelled = True
