@@ -97,6 +97,7 @@ class Responding:
         """
         refuse_unable(options, ready(self.engine))
         role = joined(said.instructions, said.system) if after is None else after.role(said)
+        self._check_role(role)
         about, began = self._conversation(owner, after, said, role)
         try:
             if not cut:
@@ -171,7 +172,6 @@ class Responding:
         now = time.time()
         earlier = [dataclasses.replace(message, created_at=now) for message in said.earlier]
         if after is None:
-            self.chat.check_role(role)
             return self.store.create_conversation(owner, role=role, beginning=earlier), True
         about = after.about
         if after.answer is None:
@@ -193,6 +193,13 @@ class Responding:
             if question.role == "user" and answer.role == "assistant" and answer.status != "streaming":
                 past += [question, answer]
         return past
+
+    def _check_role(self, role: str) -> None:
+        try:
+            self.chat.check_role(role)
+        except TooLong as problem:
+            problem.parameter, problem.code = "instructions", FULL
+            raise
 
     def _refuse_cut(self, about: Conversation, question: str) -> None:
         state = ready(self.engine)

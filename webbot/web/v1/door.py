@@ -12,8 +12,12 @@ from flask_openapi3 import APIBlueprint
 from webbot.services import Services
 from webbot.web.access import CONTENT_SECURITY_POLICY
 from webbot.web.programs import ProgramDoor
+from webbot.web.v1.audio import Audio
+from webbot.web.v1.chat import Chats
+from webbot.web.v1.completions import Completions
 from webbot.web.v1.models import Models
 from webbot.web.v1.problems import tell
+from webbot.web.v1.responses import Responses
 
 V1_DOOR = ProgramDoor(prefixes=("/v1",), tell=tell)
 SWAGGER = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
@@ -24,7 +28,11 @@ class V1:
 
     def __init__(self, services: Services) -> None:
         self.blueprint = APIBlueprint("v1", __name__, url_prefix="/v1", abp_security=[{"key": []}])
-        Models(services, self.blueprint)
+        audio = Audio(services, self.blueprint)
+        Models(services, self.blueprint, others=[audio.models])
+        Chats(services, self.blueprint)
+        Completions(services, self.blueprint)
+        Responses(services, self.blueprint)
         self.blueprint.add_url_rule("/openapi.json", "document", self.document)
         self.pages = Blueprint("api", __name__)
         self.pages.add_url_rule("/api", "reference", self.reference)
