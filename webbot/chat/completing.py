@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 
 from webbot import metrics
 from webbot.chat.waiting import ready
@@ -14,6 +17,7 @@ from webbot.errors import TooLong
 from webbot.messages import Called, Delta, Finished, Message, Options
 
 MOST_BYTES_A_TOKEN = 64  # a text with more bytes than this for each token of the window cannot fit: found before it is read
+AT_ONCE = 8  # answers of one request in work together: it must not fill the queue alone
 CODE = "context_length_exceeded"
 Part = Delta | Called | Finished
 
@@ -30,49 +34,47 @@ class Completing:
         Yields an empty Delta at least every 0.1 s; closing it frees the model. Raises what Engine.answer raises, and
         BadInput for an option that the engine would not honour.
         """
-        state = self._checked(options)
-        check_size(state, [message.text for message in messages], "messages", state.frame * len(messages))
+        state = self.check(options)
+        check_size(state, _texts(messages, options), "messages", state.frame * len(messages))
+        yield from self._run([partial(self.engine.answer, messages)], owner, options, count, "messages")
 
-        def answer(options: Options) -> Iterator[Part]:
-            return self.engine.answer(messages, options, owner=owner)
+    def texts(
+        self, owner: str, prompts: Sequence[str | Sequence[int]], options: Options, count: int = 1
+    ) -> Iterator[tuple[int, Part]]:
+        """Like `answers`, for texts or token ids that the model goes on with. The answers to prompt p have the numbers
+        p * count and so on; at most AT_ONCE answers are in work together.
+        """
+        state = self.check(options)
+        for prompt in prompts:
+            if isinstance(prompt, str):
+                check_size(state, [prompt], "prompt")
+            elif len(prompt) >= state.context:
+                raise _too_long(len(prompt), state.context, "prompt")
+        yield from self._run([partial(self.engine.complete, prompt) for prompt in prompts], owner, options, count, "prompt")
 
-        yield from self._run(answer, options, count, "messages")
-
-    def texts(self, owner: str, prompt: str | Sequence[int], options: Options, count: int = 1) -> Iterator[tuple[int, Part]]:
-        """Like `answers`, for a text or token ids that the model goes on with."""
-        state = self._checked(options)
-        if isinstance(prompt, str):
-            check_size(state, [prompt], "prompt")
-        elif len(prompt) >= state.context:
-            raise _too_long(len(prompt), state.context, "prompt")
-
-        def complete(options: Options) -> Iterator[Part]:
-            return self.engine.complete(prompt, options, owner=owner)
-
-        yield from self._run(complete, options, count, "prompt")
-
-    def _checked(self, options: Options) -> EngineState:
+    def check(self, options: Options) -> EngineState:
+        """The state of the engine, which is waited for. Raises BadInput for an option that it would not honour."""
         state = ready(self.engine)
         refuse_unable(options, state)
         return state
 
     def _run(
-        self, start: Callable[[Options], Iterator[Part]], options: Options, count: int, parameter: str
+        self, starts: Sequence[Callable[..., Iterator[Part]]], owner: str, options: Options, count: int, parameter: str
     ) -> Iterator[tuple[int, Part]]:
         limits = [limit for limit in (options.max_tokens, self.max_answer) if limit]
         options = dataclasses.replace(options, max_tokens=min(limits, default=None))
         # One seed must not give the same answer `count` times.
-        seeds = [None if options.seed is None else options.seed + number for number in range(count)]
-        running = [start(dataclasses.replace(options, seed=seed)) for seed in seeds]
-        parts: Iterator[tuple[int, Part]] = ((0, part) for part in running[0]) if count == 1 else merged(running)
+        seeds = [None if options.seed is None else _int64(options.seed + number) for number in range(count)]
+        running = [start(dataclasses.replace(options, seed=seed), owner=owner) for start in starts for seed in seeds]
         end = "stopped"
         try:
-            for number, part in parts:
-                if isinstance(part, Finished):
-                    end = "complete"
-                    metrics.answer_tokens.inc(part.usage.answer_tokens)
-                    metrics.first_token_seconds.observe(part.usage.first_token_seconds)
-                yield number, part
+            with closing(together(running)) as parts:
+                for number, part in parts:
+                    if isinstance(part, Finished):
+                        end = "complete"
+                        metrics.answer_tokens.inc(part.usage.answer_tokens)
+                        metrics.first_token_seconds.observe(part.usage.first_token_seconds)
+                    yield number, part
         except TooLong as problem:
             problem.parameter, problem.code = parameter, CODE
             raise
@@ -80,17 +82,29 @@ class Completing:
             end = "failed"
             raise
         finally:
-            parts.close()  # type: ignore[attr-defined]
-            if count == 1:
-                running[0].close()  # type: ignore[attr-defined] # a generator: this frees the model
             metrics.answers.labels(end).inc()
 
 
-def check_size(state: EngineState, texts: Sequence[str], parameter: str, frames: int = 0) -> None:
+def check_size(state: EngineState, texts: Iterable[str], parameter: str, frames: int = 0) -> None:
     """Raises TooLong for texts that cannot fit, without counting their tokens."""
     least = state.opening + frames + sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) // MOST_BYTES_A_TOKEN
     if least >= state.context:
         raise _too_long(least, state.context, parameter)
+
+
+def _texts(messages: Sequence[Message], options: Options) -> Iterator[str]:
+    """All that the model's template is given to write."""
+    for message in messages:
+        yield message.text
+        yield from (call.arguments for call in message.tool_calls)
+    if options.tool_choice != "none":
+        for tool in options.tools:
+            yield tool.description
+            yield json.dumps(tool.parameters, ensure_ascii=False)
+
+
+def _int64(number: int) -> int:
+    return (number + 2**63) % 2**64 - 2**63
 
 
 def _too_long(count: int, limit: int, parameter: str) -> TooLong:
@@ -98,7 +112,20 @@ def _too_long(count: int, limit: int, parameter: str) -> TooLong:
                    parameter=parameter, code=CODE)
 
 
-def merged(running: Sequence[Iterator[Part]]) -> Iterator[tuple[int, Part]]:
+def together(running: Sequence[Iterator[Part]]) -> Generator[tuple[int, Part]]:
+    """The parts of all answers with their numbers, AT_ONCE answers at a time. Closing it ends those that have begun."""
+    if len(running) == 1:
+        with closing(running[0]) as parts:  # type: ignore[type-var] # a generator: closing it frees the model
+            for part in parts:
+                yield 0, part
+        return
+    for first in range(0, len(running), AT_ONCE):
+        with closing(merged(running[first:first + AT_ONCE])) as numbered:
+            for number, part in numbered:
+                yield first + number, part
+
+
+def merged(running: Sequence[Iterator[Part]]) -> Generator[tuple[int, Part]]:
     """The parts of several answers as they come, each read in a thread of its own. Closing it ends them all."""
     parts: queue.SimpleQueue[tuple[int, Part | Exception | None]] = queue.SimpleQueue()
     ended = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -12,6 +13,8 @@ from flask.typing import ResponseReturnValue
 from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel
 
+from webbot import __version__
+from webbot.engines.base import EngineState
 from webbot.errors import NotFound
 from webbot.services import Services
 from webbot.web.v1.operations import operation
@@ -83,6 +86,12 @@ def unknown_model(name: str) -> NotFound:
     """OpenAI's answer to a model that is not there."""
     return NotFound("The model {name} does not exist here. GET /v1/models lists those that do.", name=repr(name[:100]),
                     parameter="model", code="model_not_found")
+
+
+def fingerprint(state: EngineState) -> str:
+    """Changes with what may change the answers to the same seed: the model, its tokenizer, this program."""
+    told = "\0".join((state.name, state.tokenizer, str(state.context), __version__))
+    return f"fp_{hashlib.sha256(told.encode()).hexdigest()[:10]}"
 
 
 def model_id(title: str) -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from flask import request
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError
 
 from webbot.errors import BadInput
 from webbot.web.strict_json import json_body
 from webbot.web.v1.problems import ErrorBody
 
 Model = TypeVar("Model", bound=BaseModel)
-STATUSES = (400, 401, 403, 404, 413, 429, 503)
+STATUSES = (400, 401, 403, 404, 409, 413, 422, 429, 503)
 ERRORS: dict[str, Any] = {str(status): ErrorBody for status in STATUSES}
 
 
@@ -23,6 +23,23 @@ class Sent(BaseModel):
     """What programs send: exact types, no unknown names, no infinite numbers."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+# A parameter of OpenAI's that is not honoured here: null, which is the same as absent, is all it takes.
+Refused = Annotated[None, Field(description="Not supported: only null.")]
+
+
+NONE_OF = "not_one_of"
+
+
+def one_of(
+    choose: Callable[[Any], str | None], field: str = "", needed: str = "one of the known kinds is needed"
+) -> Discriminator:
+    """Chooses the branch of a union of `Tag`s, so that an error names what is wrong in that branch and in no other.
+
+    Tags begin with a capital letter (parameter_name leaves them out). Where `choose` finds none, `field` is what was wrong.
+    """
+    return Discriminator(choose, custom_error_type=f"{NONE_OF} {field}", custom_error_message=needed)
 
 
 def operation(  # noqa: PLR0913 - what an operation of the document has
@@ -67,11 +84,15 @@ def checked(model: type[Model], value: Mapping[str, Any]) -> Model:
 def refuse(error: ValidationError) -> NoReturn:
     """Raises BadInput with the first complaint, and nothing of what was sent."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    name = parameter_name(first["loc"])
+    kind, _, field = first["type"].partition(" ")
+    name = parameter_name((*first["loc"], field) if kind == NONE_OF else first["loc"])
     if first["type"] == "extra_forbidden":
         raise BadInput("The parameter {name} is not known here.", name=repr(name), parameter=name, code="unknown_parameter")
     if first["type"] == "missing":
         raise BadInput("The parameter {name} is missing.", name=repr(name), parameter=name, code="missing_required_parameter")
+    if first["type"] == "none_required":
+        raise BadInput("The parameter {name} is not supported here.", name=repr(name), parameter=name,
+                       code="unsupported_parameter")
     what = first["msg"].removeprefix("Value error, ")[:200]
     raise BadInput("{name}: {what}", name=name or "body", what=what, parameter=name, code="invalid_value")
 

@@ -11,7 +11,9 @@ from webbot.errors import Problem
 from webbot.web.programs import Trouble
 
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-CODES = {401: "invalid_api_key", 404: "not_found", 429: "rate_limit_exceeded", 413: "too_large", 503: "unavailable"}
+CODES = {
+    401: "invalid_api_key", 404: "not_found", 409: "conflict", 413: "too_large", 429: "rate_limit_exceeded", 503: "unavailable",
+}
 ErrorType = Literal["invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "server_error"]
 
 

@@ -16,10 +16,12 @@ from webbot.web.v1.problems import error_of
 
 Item = TypeVar("Item")
 ALIVE_SECONDS = 5.0  # a comment line this often keeps proxies from closing a silent stream
+LEFT_SECONDS = 0.2  # how often a client is looked for that waits for a whole answer
 FIRST_SECONDS = 2.0  # a problem within this time is told with its status; later ones go into the stream
 HEADERS = {"X-Accel-Buffering": "no"}
-# What a door yields: an object for one event, (name, object) for a named one, None while nothing comes.
-Chunk = dict[str, Any] | tuple[str, dict[str, Any]] | None
+# What a door yields: an object for one event, (name, object) for a named one, whole events that it wrote itself, None while
+# nothing comes.
+Chunk = dict[str, Any] | tuple[str, dict[str, Any]] | bytes | None
 
 
 def stream(chunks: Iterator[Chunk], *, done: bool = True) -> Response:
@@ -28,19 +30,24 @@ def stream(chunks: Iterator[Chunk], *, done: bool = True) -> Response:
     `chunks` must yield None at least every 0.1 s while nothing else comes. A Problem before the first chunk is raised.
     """
     first = _first(chunks)
-    return Response(_lines(first, chunks, gone(), done), mimetype="text/event-stream", headers=HEADERS)
+    response = Response(_lines(first, chunks, gone(), done), mimetype="text/event-stream", headers=HEADERS)
+    response.call_on_close(lambda: close(chunks))  # also where the client has left before the first line
+    return response
 
 
 def whole(items: Iterator[Item | None]) -> list[Item]:
     """All items of an answer that is sent at its end. Raises Left as soon as the client has gone: the model is free then."""
     left = gone()
     found: list[Item] = []
+    asked = time.monotonic()
     try:
         for item in items:
             if item is not None:
                 found.append(item)
-            elif left():
-                raise Left("The client has left.")
+            if time.monotonic() - asked > LEFT_SECONDS:
+                if left():
+                    raise Left("The client has left.")
+                asked = time.monotonic()
     finally:
         close(items)
     return found
@@ -53,7 +60,9 @@ def close(items: Iterator[Any]) -> None:
         end()
 
 
-def event(chunk: dict[str, Any] | tuple[str, dict[str, Any]]) -> bytes:
+def event(chunk: dict[str, Any] | tuple[str, dict[str, Any]] | bytes) -> bytes:
+    if isinstance(chunk, bytes):
+        return chunk
     if isinstance(chunk, tuple):
         return b"event: %s\ndata: %s\n\n" % (chunk[0].encode(), _json(chunk[1]))
     return b"data: %s\n\n" % _json(chunk)
