@@ -1,7 +1,8 @@
 """Who may come in: the access code of a server that others than this machine can reach, and the secret of signed tokens.
 
 Covered: a code that is made once, kept in a file that only its owner reads, and compared in constant time; a secret that is
-long enough. Not covered: tokens themselves (`tokens` reads them), how often somebody may guess (the door counts that), sessions, and who owns a conversation.
+long enough. Not covered: tokens themselves (`tokens` reads them), how often somebody may guess (the door counts that),
+sessions, and who owns a conversation.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import jwt
 import psutil
 import pytest
 
-from tests.live.conftest import ROOT, until
+from tests.live.conftest import ROOT, LiveServer, until
 
 pytestmark = pytest.mark.slow
 
@@ -238,9 +238,19 @@ def test_a_conversation_is_found_again_after_a_restart(leonid):
     assert Program(own).prompt("what did I say").text == "You said: the word is zebra"
 
 
-def test_leonids_port_is_for_this_machine_only_and_holds_nothing_else(live):
+@pytest.fixture
+def open_to_others(tmp_path):
+    """A server that others in the network reach: (server, Leonid's port)."""
     port = free_port()
-    server = live(leonid_port=str(port), leonid_secret=SECRET, lan="1", lan_port=str(free_port()), access_code="correct-horse")
+    server = LiveServer(
+        tmp_path, leonid_port=str(port), leonid_secret=SECRET, lan="1", lan_port=str(free_port()), access_code="correct-horse",
+    )
+    yield server.start(ready=False), port
+    server.stop()
+
+
+def test_leonids_port_is_for_this_machine_only_and_holds_nothing_else(open_to_others):
+    server, port = open_to_others
     listening = {c.laddr.ip for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port}
     assert listening and listening <= {"127.0.0.1", "::1"}
     own = f"http://localhost:{port}"
