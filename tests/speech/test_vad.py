@@ -47,3 +47,13 @@ def test_the_sentences_for_nothing():
 def test_the_detector_is_found_without_importing_its_package():
     assert vad.model_file().is_file()
     assert "silero_vad" not in sys.modules
+
+
+def test_a_place_in_what_whisper_hears_is_a_place_in_the_recording():
+    window, frame = [vad.Stretch(10, 20), vad.Stretch(50, 55)], vad.FRAME
+    assert vad.place(window, 0) == 10 * frame
+    assert vad.place(window, 5 * frame + 7) == 15 * frame + 7
+    assert vad.place(window, 10 * frame) == 50 * frame  # begins after the pause
+    assert vad.place(window, 10 * frame, ends=True) == 20 * frame  # ends before it
+    assert vad.place(window, 12 * frame) == 52 * frame
+    assert vad.place(window, 15 * frame) == vad.place(window, 900 * frame, ends=True) == 55 * frame

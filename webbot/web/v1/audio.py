@@ -41,6 +41,12 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _nothing(value: list[str]) -> list[str]:
+    if value:
+        raise ValueError("there is nothing that can be included here, no logprobs either")
+    return value
+
+
 def _upload(value: Any) -> Any:
     if not isinstance(value, Upload):
         raise ValueError("a file is needed")
@@ -74,8 +80,8 @@ class TranscriptionForm(RecordingForm):
     )
     stream: Annotated[bool, BeforeValidator(_truth)] = Field(False, description="Events: the words as they are found.")
     chunking_strategy: Literal["auto"] | None = None
-    include: Annotated[list[str], BeforeValidator(_several)] = Field(
-        default_factory=list, alias="include[]", max_length=0, description="Not supported.",
+    include: Annotated[list[str], BeforeValidator(_several), AfterValidator(_nothing)] = Field(
+        default_factory=list, alias="include[]", json_schema_extra={"maxItems": 0}, description="Not supported.",
     )
 
 

@@ -83,7 +83,7 @@ def about_file(found: Iterator[Found]) -> Iterator[Found]:
     except Problem as problem:
         metrics.transcripts.labels("failed").inc()
         if isinstance(problem, Unusable):
-            raise BadInput("{sentence}", sentence=str(problem), parameter=problem.parameter or "file",
+            raise BadInput("{what}", what=str(problem), parameter=problem.parameter or "file",
                            code=problem.code or "invalid_value") from problem
         if isinstance(problem, TooLong) and not problem.parameter:
             problem.parameter = "file"
