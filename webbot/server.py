@@ -62,12 +62,13 @@ def run(settings: Settings, *, make_app: MakeApp = open_app, announce: Callable[
     os.umask(0o077)
     logs.configure(settings.log_level)
     token_secret(settings)
+    chosen = ports(settings)
     refuse_open_data(settings)
     folder.hold(settings.data).close()  # said before anything is announced; the web process then holds it
     files = certs.ensure(settings)
     if sentence := certs.warning(files):
         log.warning(sentence)
-    sockets = [sock for port in ports(settings) for sock in listen(port)]
+    sockets = [sock for port in chosen for sock in listen(port)]
     announce(settings)
     for sentence in remarks(settings):
         log.warning(sentence)

@@ -7,11 +7,12 @@ refused as on the HTTPS port.
 from __future__ import annotations
 
 import dataclasses
+import re
 import secrets
 
 from flask import Flask, g, request
 
-from webbot.errors import TooMany
+from webbot.errors import BadInput, TooMany
 from webbot.settings import Settings
 from webbot.web.access import SAFE, Brake, check_origin, finish
 from webbot.web.leonid import LEONID_DOOR, Leonid
@@ -19,19 +20,21 @@ from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
 from webbot.web.requests import measure_requests
 
-HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)  # Flask's TRUSTED_HOSTS reads no IPv6
 
 
 def create_leonid_app(settings: Settings, leonid: Leonid) -> Flask:
     """`leonid` is the one of the HTTPS port: a user's prompts stand in one line, whatever port they come by."""
     app = Flask("leonid", static_folder=None, template_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=settings.max_upload_bytes, TRUSTED_HOSTS=HOSTS, PROPAGATE_EXCEPTIONS=False)
+    app.config.update(MAX_CONTENT_LENGTH=settings.max_upload_bytes, PROPAGATE_EXCEPTIONS=False)
     calls = Brake(settings.program_rate_limit)
     measure_requests(app)
 
     @app.before_request
     def check() -> None:
         g.request_id = secrets.token_hex(8)
+        if not HOST.fullmatch(request.host):
+            raise BadInput("This port answers to localhost, 127.0.0.1 and [::1] only.", code="host")
         check_origin()
         if request.method not in SAFE:
             caller = request.remote_addr or ""
