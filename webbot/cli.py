@@ -109,6 +109,8 @@ def announce(chosen: Settings) -> None:
         print(f"also: {entry_link(f'https://{chosen.host}:{chosen.port}', code)}")
     for host in chosen.hosts:
         print(f"by the tunnel's name, if it keeps the port: {entry_link(f'https://{host}:{chosen.port}', code)}")
+    if chosen.leonid_port:
+        print(f"Leonid's clients: http://127.0.0.1:{chosen.leonid_port}/")
     if chosen.lan:
         reached = [f"[{address}]" if ":" in address else address for address in lan_addresses()] or ["localhost"]
         for address in reached:

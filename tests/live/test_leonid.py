@@ -2,12 +2,15 @@
 
 import json
 import os
+import random
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import httpx
 import jwt
@@ -198,6 +201,46 @@ def test_fifty_clients_leave_and_nothing_is_left(leonid):
     freed(server, time.monotonic())
     until(lambda: web.num_fds() <= files + 3, 10, "files are left open")
     assert web.num_threads() <= threads + 3
+
+
+def test_a_crowd_that_prompts_injects_and_disconnects_meets_no_other_error(leonid):
+    server, own = leonid
+    statuses, until_then = [], time.monotonic() + 6
+
+    def crowd(number):
+        program = Program((own, server.url)[number % 2], f"user {number % 3}")
+        while time.monotonic() < until_then:
+            call = random.Random(time.monotonic()).choice(["prompt"] * 4 + ["inject", "disconnect", "leave"])
+            try:
+                if call == "prompt":
+                    statuses.append((call, program.prompt("one two three").status_code))
+                elif call == "inject":
+                    statuses.append((call, program.send("/inject_context", injected_context="x").status_code))
+                elif call == "disconnect":
+                    statuses.append((call, program.send("/user_disconnection").status_code))
+                else:
+                    with program.http.stream("POST", "/receive_prompt", json={
+                            "user_data": token(program.name), "user_prompt": LONG}) as answer:
+                        statuses.append((call, answer.status_code))
+            except httpx.RemoteProtocolError:
+                statuses.append((call, "cut"))
+
+    threads = [threading.Thread(target=crowd, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert {status for call, status in statuses if call in ("inject", "disconnect")} == {200}
+    assert {status for call, status in statuses if call in ("prompt", "leave")} <= {200, 409, 429, "cut"}
+    assert sum(status == 200 for call, status in statuses if call == "prompt") > 3
+    freed(server, time.monotonic())
+    for number in range(3):
+        assert Program(own, f"user {number}").prompt("still there").text == "still there"
+    with closing(sqlite3.connect(server.folder / "data" / "webbot.db")) as kept:
+        titles = kept.execute("select title from conversations order by title").fetchall()
+    assert titles == [("user 0",), ("user 1",), ("user 2",)]
+    assert " ERROR " not in server.log.read_text()
 
 
 def test_a_server_that_stops_cuts_answers_instead_of_ending_them(leonid):
