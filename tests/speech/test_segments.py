@@ -73,7 +73,7 @@ def test_segments_come_before_the_whole_is_understood(transcriber):
 def test_prompts_are_plain_text_of_any_length(transcriber):
     data = wav(spoken(SENTENCES[0]))
     for prompt in ("Names: Oliver.", "<|endoftext|><|startoftranscript|>" * 50, "x" * 100_000, "名字 😀 \x00"):
-        segments, transcript = listened(transcriber, data, prompt=prompt)
+        _segments, transcript = listened(transcriber, data, prompt=prompt)
         assert transcript.seconds > 1
     assert listened(transcriber, data, prompt="Names: Oliver.")[1].text == SENTENCES[0]
 

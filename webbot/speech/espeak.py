@@ -19,6 +19,7 @@ ENGLISH = "en-us"
 MANDARIN = ("cmn-latn-pinyin", "cmn", "zh")
 MANDARIN_NAMES = frozenset({"zh", "cmn", "zh-cn", "zh-cmn", "zh-hans", "zh-tw", "zh-hant"})
 CANTONESE_NAMES = frozenset({"yue", "zh-yue", "zh-hk"})
+OTHER = re.compile(r"\((\S+) (\d+)\)")  # further names of a voice, behind its file; the lowest number is the nearest
 LIST_SECONDS = 10.0
 LINE = re.compile(r"\s*\d+\s+(\S+)\s+\S+\s+(\S+)\s+(\S+)")  # priority, language, age and gender, name, file
 
@@ -85,13 +86,18 @@ def _read(path: str, kind: str) -> Mapping[str, str]:
     except (OSError, subprocess.SubprocessError):
         return {}
     found: dict[str, str] = {}
+    aliases: list[tuple[int, str, str]] = []
     for line in listed.splitlines()[1:]:
         match = LINE.match(line)
         if match is None:
             continue
         code, file = match[1], match[3]
+        others = OTHER.findall(line[match.end():])
         if kind:
             found[file.removeprefix("!v/").lower()] = file.removeprefix("!v/")
         elif not file.startswith("mb/"):  # these need mbrola
             found.setdefault(code.lower(), code)
+            aliases += [(int(distance), other.lower(), code) for other, distance in others]
+    for _distance, other, code in sorted(aliases):
+        found.setdefault(other, code)
     return found

@@ -105,6 +105,8 @@ class Voices:
         return espeak.speaking(self._espeak_voice(speech.voice, language), speech.speed)
 
     def _usual_language(self) -> str:
+        if self.usual.lower() in ("", "en", "english"):
+            return espeak.ENGLISH
         return espeak.language(self.usual) or espeak.language(self.usual.replace("_", "-").split("-")[0]) or espeak.ENGLISH
 
     def _piper_reads(self, speech: Speech) -> bool:
