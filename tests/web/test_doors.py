@@ -220,8 +220,8 @@ def test_without_the_access_code_there_is_only_the_question_for_it(make_app):
     client = app.test_client()
     for rule in app.url_map.iter_rules():
         for method in rule.methods & {"GET", "POST"}:
-            if rule.endpoint in ("static", "operation.healthz", "access.enter"):
-                continue
+            if rule.endpoint in ("static", "operation.healthz", "access.enter") or rule.endpoint.startswith("leonid."):
+                continue  # Leonid's doors ask for a signed token instead (test_leonid.py)
             path = rule.rule.replace("<conversation>", "x")
             assert client.open(path, method=method, headers=JSON).status_code == 401, f"{method} {path}"
     assert client.get("/healthz").status_code == 200
