@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from webbot import certs, server
 from webbot.addresses import lan_addresses
-from webbot.errors import SettingsError
+from webbot.engines import embedding_folder
+from webbot.errors import Problem, SettingsError
 from webbot.settings import ROOT, Settings, process_environment
 
 HUB_SECONDS = 2.0
@@ -146,8 +147,19 @@ def _models(settings: Settings) -> Iterator[Finding]:
         found = any(path.stat().st_size > 1_000_000 for path in (ROOT / "starter" / part).rglob("*") if path.is_file())
         remedy = "" if found else "Fetch the repository again: the model files in starter/ are part of it."
         yield Finding(f"Starter model ({part})", remedy)
+    if settings.embedding_model:
+        yield _embedding(settings)
     if settings.model and Path(settings.model).is_absolute() and not Path(settings.model).exists():
         yield Finding(f"Model {settings.model}", "There is no such folder. `python -m webbot models` lists what is here.")
+
+
+def _embedding(settings: Settings) -> Finding:
+    folder = Path(settings.embedding_model).expanduser().resolve()
+    try:
+        form = embedding_folder.examine(folder)
+    except (Problem, OSError) as problem:
+        return Finding(f"Embedding model {folder}", str(problem))
+    return Finding(f"Embedding model {folder.name}: {form.pooling} pooling")
 
 
 def _hub(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 from webbot import folder
@@ -16,6 +17,7 @@ from webbot.chat import INTERRUPTED, Chat, Limits
 from webbot.engines import catalog
 from webbot.engines.base import Engine, EngineState
 from webbot.engines.echo import EchoEngine
+from webbot.engines.embedder import Embedder
 from webbot.engines.exchanged import ExchangedEngine
 from webbot.engines.local import LocalEngine
 from webbot.errors import SettingsError, Unavailable
@@ -46,6 +48,7 @@ class Services:
     closing: threading.Event
     models: Exchange[Engine] | None = None
     speech: Exchange[Transcriber] | None = None
+    embedder: Embedder | None = None
     voices: Voices
 
     @classmethod
@@ -67,6 +70,7 @@ class Services:
             chat=Chat(engine, store, options=partial(_options, settings), limits=limits),
             lock=lock, access_code=access_code(settings), closing=threading.Event(), models=models,
             speech=_speech(settings) if settings.speech else None,
+            embedder=_embedder(settings) if settings.embedding_model else None,
             voices=Voices(settings.data / "run" / "speaking", voice=settings.voice, language=settings.speech_language),
         )
         services._fetch()
@@ -140,6 +144,8 @@ class Services:
         self.engine.close()
         if self.speech is not None:
             self.speech.close()
+        if self.embedder is not None:
+            self.embedder.close()
         self.store.close()
         self.lock.close()
 
@@ -155,6 +161,13 @@ def _language_model(settings: Settings, found: catalog.Found) -> LocalEngine:
         found.path, name=found.title, starter=found.starter, device=settings.device, precision=settings.precision,
         context=settings.context, parallel=settings.parallel, queue=settings.queue, queue_owner=settings.queue_owner,
         threads=settings.threads, token_timeout=settings.token_timeout, runtime=settings.data / "run",
+    )
+
+
+def _embedder(settings: Settings) -> Embedder:
+    return Embedder(
+        Path(settings.embedding_model).expanduser().resolve(), device=settings.device, threads=settings.threads,
+        queue=settings.queue, queue_owner=settings.queue_owner, runtime=settings.data / "run",
     )
 
 

@@ -116,6 +116,11 @@ class Settings:
     grace: int = setting(300, "An answer that nobody follows for so many seconds is stopped.", least=1, most=86_400)
     token_timeout: int = setting(60, "An answer without a new token for so many seconds ends with an error.", least=1, most=3600)
 
+    embedding_model: str = setting(
+        "", "A sentence-embedding model for programs: a folder in the form of sentence-transformers, with safetensors. "
+        "Empty: the language model alone makes embeddings.",
+    )
+
     # speech
     speech: bool = setting(True, "Turn microphone audio into text.")
     speech_model: str = setting(

@@ -135,11 +135,11 @@ class LlamaWorker:
         from webbot.engines.llama.embedding import Embedding
 
         beginning = self.vocabulary.beginning
-        texts = [[*beginning, *self.vocabulary.read(text, "input")] for text in asked["embed"]]
-        for text in texts:
+        texts = [[*beginning, *self.vocabulary.read(text, f"input[{number}]")] for number, text in enumerate(asked["embed"])]
+        for number, text in enumerate(texts):
             if len(text) > self.context:
                 raise TooLong("The text has {count} tokens, the model reads {limit}.", count=len(text), limit=self.context,
-                              parameter="input")
+                              parameter=f"input[{number}]", code="context_length_exceeded")
         if texts:
             embedding = Embedding(texts=texts, skipped=len(beginning), owner=asked.get("owner", ""))
             self.runner.submit(embedding)

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from webbot import metrics
+from webbot.engines.embedder import Embedder
 from webbot.errors import Problem
 from webbot.services import Services
 from webbot.web import forms
@@ -31,6 +32,8 @@ class Operation:
     def readyz(self) -> ResponseReturnValue:
         """200 when questions are answered and stored; else 503. Says what is loading and what failed either way."""
         parts = {"language": _part(self.services.engine.state()), "store": self._store(), "speech": self._speech()}
+        if self.services.embedder is not None:
+            parts["embedding"] = self._embedding(self.services.embedder)
         needed = [parts["language"], parts["store"]]
         ready = all(part["status"] == "ready" for part in needed) and not self.services.closing.is_set()
         return jsonify(status="ready" if ready else "not ready", parts=parts), 200 if ready else 503
@@ -46,13 +49,19 @@ class Operation:
         state = self.services.transcriber_state()
         return {"name": state["name"], "status": state["status"], "progress": state["progress"], "sentence": state["sentence"]}
 
+    @staticmethod
+    def _embedding(embedder: Embedder) -> dict[str, object]:
+        state = embedder.state()
+        return {"name": embedder.name, "status": state.status, "progress": state.progress, "sentence": state.sentence}
+
     def metrics(self) -> ResponseReturnValue:
         metrics.busy.set(self.services.engine.busy())
         metrics.ready.set(self.services.engine.state().status == "ready")
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     def status(self) -> ResponseReturnValue:
-        return jsonify(self.views.models())
+        embedder = self.services.embedder
+        return jsonify(self.views.models() | ({"embedding": self._embedding(embedder)} if embedder is not None else {}))
 
     def load(self) -> ResponseReturnValue:
         forms.only("model")

@@ -15,6 +15,7 @@ from webbot.web.programs import ProgramDoor
 from webbot.web.v1.audio import Audio
 from webbot.web.v1.chat import Chats
 from webbot.web.v1.completions import Completions
+from webbot.web.v1.embeddings import EmbeddingDoor
 from webbot.web.v1.models import Models
 from webbot.web.v1.problems import tell
 from webbot.web.v1.responses import Responses
@@ -29,7 +30,8 @@ class V1:
     def __init__(self, services: Services) -> None:
         self.blueprint = APIBlueprint("v1", __name__, url_prefix="/v1", abp_security=[{"key": []}])
         audio = Audio(services, self.blueprint)
-        Models(services, self.blueprint, others=[audio.models])
+        embeddings = EmbeddingDoor(services, self.blueprint)
+        Models(services, self.blueprint, others=[embeddings.models, audio.models])
         Chats(services, self.blueprint)
         Completions(services, self.blueprint)
         Responses(services, self.blueprint)
