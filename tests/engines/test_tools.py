@@ -11,8 +11,10 @@ from llguidance import LLMatcher
 from llguidance.hf import from_tokenizer
 
 from tests.engines.tool_templates import FAMILIES, tokenizer_of
+from webbot.engines.llama.grammar import Constraint
 from webbot.engines.llama.prompt import PromptBuilder
 from webbot.engines.llama.tools import Calls, Shape, shape_of
+from webbot.engines.llama.vocabulary import Vocabulary
 from webbot.errors import BadInput
 from webbot.messages import Tool
 
@@ -145,6 +147,18 @@ def test_schemas_that_are_none(prompts, parameters):
     with pytest.raises(BadInput, match="no schema") as refused:
         _ = Calls(prompts, [Tool(name="f", parameters=parameters)], "required").grammar
     assert refused.value.parameter == "tools"
+
+
+def test_a_call_or_an_answer_that_fits_a_schema(family):
+    _, prompts, tokenizer = family
+    vocabulary = Vocabulary(tokenizer, len(tokenizer), [tokenizer.eos_token_id])
+    answer = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    for text in ('{"n": 3}', as_call(shape_of(prompts), "clock", "{}")):
+        constraint = Constraint.of_calls(vocabulary.grammatical, Calls(prompts, TOOLS, "required").grammar, answer)
+        for token in tokenizer.encode(text, add_special_tokens=False):
+            assert constraint.allowed()[token]
+            constraint.accept(token)
+        assert constraint.allowed()[tokenizer.eos_token_id]
 
 
 def followed(grammar, tokenizer):

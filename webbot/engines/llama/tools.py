@@ -161,14 +161,32 @@ def read(text: str, names: Collection[str]) -> tuple[str, list[tuple[str, str]]]
 
 def _rule(prompts: PromptBuilder, shape: Shape, tool: Tool, number: int) -> str:
     name = json.dumps(tool.name, ensure_ascii=False)[1:-1] if shape.before.endswith('"') else tool.name
-    ends = [_literal(prompts, shape.before), json.dumps(name), _literal(prompts, shape.between)]
     for lenient in (False, True):
-        schema = json.dumps({**closed(tool.parameters), "x-guidance": {**LAYOUT, "lenient": lenient}})
+        schema = closed(tool.parameters)
+        whole = _whole_schema(shape, tool.name, schema)
+        guided = json.dumps({**(whole or schema), "x-guidance": {**LAYOUT, "lenient": lenient}})
         # The control tokens of the rule are known only to a tokenizer, so the schema is tried by itself.
-        reason = LLMatcher.validate_grammar(f"start: {json.dumps(name)} %json {schema}")
+        reason = LLMatcher.validate_grammar(f"start: %json {guided}")
+        if not reason and whole:
+            return f"call_{number}: %json {guided}"
         if not reason:
-            return " ".join([f"call_{number}:", *ends, "%json", schema, _literal(prompts, shape.behind)])
+            ends = [_literal(prompts, shape.before), json.dumps(name), _literal(prompts, shape.between)]
+            return " ".join([f"call_{number}:", *ends, "%json", guided, _literal(prompts, shape.behind)])
     raise _refusal(tool, " ".join(reason.split())[:160])
+
+
+def _whole_schema(shape: Shape, name: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The schema of a call that is nothing but JSON: llguidance tells it from another schema's JSON as it is written. None
+    where there is more around it, or where the schema refers to parts of itself by their place."""
+    text = shape.before + json.dumps(name)[1:-1] + shape.between + "{}" + shape.behind
+    try:
+        parts = json.loads(text)
+    except ValueError:
+        return None
+    if json.dumps(parts) != text or not isinstance(parts, dict) or "$ref" in json.dumps(schema):
+        return None
+    properties = {key: schema if value == {} else {"const": value} for key, value in parts.items()}
+    return {"type": "object", "properties": properties, "required": list(parts), "additionalProperties": False}
 
 
 def _refuse_giants(tool: Tool) -> None:
