@@ -17,7 +17,7 @@ def starter():
     sys.path.insert(0, str(CHAT))
     try:
         yield SimpleNamespace(
-            **{name: importlib.import_module(name) for name in ("corpus", "evaluate", "heldout", "arithmetic", "tokens")}
+            **{name: importlib.import_module(name) for name in ("corpus", "evaluate", "heldout", "arithmetic", "tokens", "tools")}
         )
     finally:
         sys.path.remove(str(CHAT))
