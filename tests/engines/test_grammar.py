@@ -20,7 +20,7 @@ VOCABULARY = Vocabulary(AutoTokenizer.from_pretrained(STARTER), 4096, ENDS)
 TYPES = {"string": str, "boolean": bool, "array": list, "object": dict, "null": type(None)}
 
 
-def fits(value, schema):
+def fits(value, schema):  # noqa: PLR0911 - one for each kind
     """Whether a value is one of the schema, for the words that are used here."""
     if "anyOf" in schema:
         return any(fits(value, each) for each in schema["anyOf"])
@@ -90,7 +90,8 @@ def test_whatever_is_chosen_the_text_fits_its_schema(schema, seed):
 def test_open_schemas_give_json(schema):
     for seed in range(5):
         text = write(schema, seed)
-        assert type(json.loads(text)) in {"object": [dict], "array": [list]}.get(str(schema.get("type")), [*TYPES.values(), int, float])
+        kinds = {"object": [dict], "array": [list]}.get(str(schema.get("type")), [*TYPES.values(), int, float])
+        assert type(json.loads(text)) in kinds
         assert text == text.strip()
 
 
@@ -131,6 +132,8 @@ HOSTILE = {
     "many properties": {"type": "object", "properties": {f"p{number}": {"type": "integer"} for number in range(4000)}},
     "many ways": {"allOf": [{"anyOf": [{"properties": {f"a{one}_{two}": {}}} for two in range(6)]} for one in range(12)]},
     "brackets": {"type": "string", "pattern": "(" * 50_000 + "a" + ")" * 50_000},
+    "patterns of names": {"type": "object", "patternProperties": {f"^p{number}x": {"type": "integer"} for number in range(400)}},
+    "patterns": {"allOf": [{"type": "string", "pattern": f".*a{number}.*b"} for number in range(500)]},
     "looking ahead": {"type": "string", "pattern": "(?=a)b"},
     "no pattern": {"type": "string", "pattern": "(["},
     "multiples": {"type": "integer", "multipleOf": 10**9 + 7},
@@ -149,7 +152,7 @@ def test_hostile_schemas_are_refused_quickly_with_a_short_reason(name):
     began = time.monotonic()
     with pytest.raises(BadInput) as refusal:
         Constraint.of_schema(VOCABULARY.grammatical, HOSTILE[name])
-    assert time.monotonic() - began < 3  # 0.2 s on a machine with nothing else to do
+    assert time.monotonic() - began < 6  # at most 3 s, most take less than 0.2 s
     assert refusal.value.parameter == "response_format"
     assert len(str(refusal.value)) < 300
     assert "\n" not in str(refusal.value)
@@ -158,7 +161,7 @@ def test_hostile_schemas_are_refused_quickly_with_a_short_reason(name):
 @pytest.mark.parametrize("schema", [
     {"type": "string", "pattern": "^(a{1,1000}){1,1000}$"}, {"type": "string", "pattern": "^(.*a.{40}|.*b.{41}|.*[a-f].{90})*$"},
     {"type": "array", "items": {"type": "integer"}, "minItems": 10**9}, {"type": "string", "minLength": 10**6},
-    {"type": "array", "items": {"anyOf": [{"type": "object", "properties": {f"k{number}": {"$ref": "#"}}} for number in range(200)]}},
+    {"type": "array", "items": {"anyOf": [{"properties": {f"k{number}": {"$ref": "#"}}} for number in range(200)]}},
 ])
 def test_hard_schemas_cost_little_at_each_token(schema):
     constraint, generator, slowest = Constraint.of_schema(VOCABULARY.grammatical, schema), random.Random(1), 0.0

@@ -23,7 +23,8 @@ def expected(text, texts):
 
 
 @given(
-    st.text("ab", max_size=30), st.lists(st.text("ab", min_size=1, max_size=6), max_size=4), st.lists(st.integers(1, 5), min_size=40),
+    st.text("ab", max_size=30), st.lists(st.text("ab", min_size=1, max_size=6), max_size=4),
+    st.lists(st.integers(1, 5), min_size=40),
 )
 def test_any_pieces_give_the_same_text(text, texts, sizes):
     pieces, place = [], 0

@@ -14,7 +14,7 @@ TEXT = "Dogs don't fly: 你好 🌍 é\n\n  x\t<|eot_id|>"
 
 def sentencepiece():
     """A small tokenizer of the kind of Llama 2: pieces with U+2581 for a space, single bytes for what is no piece."""
-    words = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", "D", "o", "g", "s", "do", "gs", "Dogs"]
+    words = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", *"Dogs", "do", "gs", "Dogs"]
     made = Tokenizer(models.BPE(
         {word: number for number, word in enumerate(words)}, [("d", "o")][:0], unk_token="<unk>", byte_fallback=True))
     made.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])

@@ -2,6 +2,7 @@
 
 `folder` looks at a model folder before anything reads it, `loading` brings it into memory, `prompt` makes token ids, `vocabulary`
 knows the tokens themselves, `wishes` reads what a request asks, `scheduler` decides who computes next (no torch), `slots` holds
-keys and values, `runner` computes, `sampling` chooses, `shaping` and `grammar` say what may be chosen, `embedding` reads for the
-meaning, `tools` knows calls of functions, `text` makes words and `outgoing` what is sent of them.
+keys and values, `runner` computes, `sampling` chooses, `shaping` and `grammar` say what may be chosen, `fence` tries
+grammars, `embedding` reads for the meaning, `tools` knows calls of functions, `text` makes words and `outgoing` what is sent of
+them.
 """

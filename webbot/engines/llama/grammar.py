@@ -1,7 +1,7 @@
 """Holds an answer to a grammar: which tokens may come next, and when it is complete. The grammars are llguidance's.
 
-A schema comes from a stranger. Its length is limited here, the work of reading it and of each token by llguidance's own
-limits, and it fetches nothing.
+A schema comes from a stranger. Its length is limited here, the work of reading it by `fence`, the work for each token by
+llguidance's own limits, and it fetches nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import numpy
 import torch
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
+from webbot.engines.llama import fence
 from webbot.errors import BadInput, Problem
 
-MOST_CHARACTERS = 200_000  # of a schema or grammar; the longest take about 0.2 s to read
+MOST_CHARACTERS = 100_000  # of a schema or grammar; the longest that are usual take about 0.2 s to read
 # Of llguidance: a lexer's state takes 1 to 2 kB, a mask at the limits about 10 ms.
 MOST_LEXER_STATES = 20_000
 # As models write JSON by themselves. No other white space: a small model could write it for ever.
@@ -36,6 +37,8 @@ class Constraint:
         self._parameter = parameter
         if len(grammar) > MOST_CHARACTERS:
             raise self._refusal("it is too large")
+        if error := fence.check(grammar):
+            raise self._refusal(_reason(error))
         limits = LLParserLimits(max_lexer_states=MOST_LEXER_STATES, verbose_errors=False)
         self._matcher = LLMatcher(tokenizer, grammar, log_level=0, limits=limits)
         self._check()
