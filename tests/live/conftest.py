@@ -49,8 +49,11 @@ class LiveServer:
                 [sys.executable, "-m", "webbot", "serve"], cwd=ROOT, env=self.environment, stdout=log, stderr=log,
                 start_new_session=True,
             )
-        until(lambda: self._answers("/readyz" if ready else "/healthz"), 60, f"no server: {self.log.read_text()[-2000:]}")
-        return self
+        path = "/readyz" if ready else "/healthz"
+        with contextlib.suppress(AssertionError):
+            if until(lambda: self._answers(path) or self.process.poll() is not None, 60) and self.process.poll() is None:
+                return self
+        raise AssertionError(f"no server: {self.log.read_text()[-2000:]}")
 
     def _answers(self, path):
         try:

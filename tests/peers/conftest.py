@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from tests.browser.conftest import browser, serve, visit
-from tests.live.conftest import until
+from tests.live.conftest import LiveServer, until
 
 __all__ = ["browser", "serve", "visit"]  # fixtures of the page's tests
 CALLS = "1000000"  # requests a minute: none of these tests is about the brake
@@ -35,9 +35,11 @@ def echo(serve):
 
 
 @pytest.fixture(scope="session")
-def locked(serve):
+def locked(tmp_path_factory):
     """A server that asks for its access code, `CODE`, and takes two requests a minute of a program."""
-    return serve(engine="echo", access_code=CODE, program_rate_limit="2")
+    server = LiveServer(tmp_path_factory.mktemp("locked"), access_code=CODE, program_rate_limit="2")
+    yield server.start(ready=False)
+    server.stop()
 
 
 CODE = "correct-horse-battery-staple"
