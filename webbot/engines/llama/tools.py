@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from llguidance import LLMatcher
-
+from webbot.engines.llama import fence
 from webbot.engines.llama.grammar import MOST_CHARACTERS
 from webbot.engines.llama.prompt import PromptBuilder, called, described
 from webbot.errors import BadInput, Problem
@@ -166,7 +165,7 @@ def _rule(prompts: PromptBuilder, shape: Shape, tool: Tool, number: int) -> str:
         whole = _whole_schema(shape, tool.name, schema)
         guided = json.dumps({**(whole or schema), "x-guidance": {**LAYOUT, "lenient": lenient}})
         # The control tokens of the rule are known only to a tokenizer, so the schema is tried by itself.
-        reason = LLMatcher.validate_grammar(f"start: %json {guided}")
+        reason = fence.check(f"start: %json {guided}")
         if not reason and whole:
             return f"call_{number}: %json {guided}"
         if not reason:
