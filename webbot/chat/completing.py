@@ -13,7 +13,7 @@ from functools import partial
 from webbot import metrics
 from webbot.chat.waiting import ready
 from webbot.engines.base import Engine, EngineState, refuse_unable
-from webbot.errors import TooLong
+from webbot.errors import BadInput, TooLong
 from webbot.messages import Called, Delta, Finished, Message, Options
 
 MOST_BYTES_A_TOKEN = 64  # a text with more bytes than this for each token of the window cannot fit: found before it is read
@@ -77,6 +77,9 @@ class Completing:
                     yield number, part
         except TooLong as problem:
             problem.parameter, problem.code = parameter, CODE
+            raise
+        except BadInput as problem:
+            problem.parameter = problem.parameter or parameter
             raise
         except Exception:
             end = "failed"

@@ -63,7 +63,7 @@ def operation(  # noqa: PLR0913 - what an operation of the document has
             parts["form"] = checked(form, form_fields(form))
         return handler(**parts)
 
-    view.__name__ = handler.__name__
+    view.__name__ = handler.__qualname__.replace(".", "_")  # doors may name their handlers alike
     view.__doc__ = handler.__doc__
     view.__annotations__ = {name: model for name, model in declared.items() if model is not None}
     view.__delay_validate_request__ = True  # type: ignore[attr-defined] # the checks above are stricter than the library's
