@@ -1,7 +1,8 @@
 """The echo engine: answers with the question, word by word. A true small engine for tests, demonstrations and load.
 
 A token is a word with the white space before it. It remembers like a model: "what did I say" is answered from the messages
-it was given, so that a test can see what the model saw. A plain text goes on with the text itself.
+it was given, so that a test can see what the model saw. A plain text goes on with the text itself. The word CLOCK is answered
+with the time at which it is said, in seconds of the monotonic clock: whoever reads it knows how long it was on its way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from webbot.messages import Called, Delta, Finished, Message, Options, Usage
 
 TOKEN = re.compile(r"\s*\S+|\s+")
 OPENING, FRAME = 2, 3
+CLOCK = "<clock>"
 ABILITIES = frozenset({"sampling", "stop", "complete"})  # every seed gives the same answer
 
 
@@ -66,7 +68,7 @@ class EchoEngine(Engine):
                     time.sleep(self.pause)
                 first = first or time.monotonic() - started
                 written += 1
-                yield Delta(stops.push(word))
+                yield Delta(stops.push(word.replace(CLOCK, f"{time.monotonic():.6f}")))
                 if stops.found:
                     break
             if rest := stops.finish():
