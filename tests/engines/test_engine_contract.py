@@ -77,6 +77,53 @@ def test_the_same_seed_gives_the_same_answer(engine):
     assert answer(engine, asked, options)[0] == answer(engine, asked, options)[0]
 
 
+def test_a_stop_text_ends_the_answer_before_it(engine):
+    asked = messages("What is the capital of France?")
+    whole, _ = answer(engine, asked)
+    stop = whole[len(whole) // 3 : len(whole) // 3 + 5]
+    text, finished = answer(engine, asked, Options(temperature=0, stop=("nowhere in it", stop)))
+    assert text == whole[: whole.index(stop)]
+    assert finished.reason == "stop"
+    assert finished.usage.answer_tokens <= engine.count([text + stop])[0] + 1
+
+
+def test_an_engine_goes_on_with_plain_text(engine):
+    *deltas, finished = engine.complete("Once upon a time there was", Options(temperature=0, max_tokens=3), owner="somebody")
+    assert "".join(delta.text for delta in deltas)
+    assert finished.usage.answer_tokens == 3
+    with pytest.raises(BadInput) as refusal:
+        list(engine.complete("", GREEDY))
+    assert refusal.value.parameter == "prompt"
+    running = engine.complete("Once upon a time there was", GREEDY)
+    next(running)
+    running.close()
+    assert engine.busy() == 0
+
+
+@pytest.mark.parametrize(("ability", "options"), [
+    ("stop", {"stop": ("x",)}), ("presence_penalty", {"presence_penalty": 1.0}), ("frequency_penalty", {"frequency_penalty": 1.0}),
+    ("logit_bias", {"logit_bias": {300: 1.0}}), ("logprobs", {"logprobs": 1}), ("schema", {"schema": {}}),
+])
+def test_an_option_is_honoured_or_refused_by_name(engine, ability, options):
+    asked = engine.answer(messages("Hello!"), Options(temperature=0, max_tokens=2, **options))
+    if ability in engine.state().abilities:
+        assert isinstance(list(asked)[-1], Finished)
+        return
+    with pytest.raises(BadInput) as refusal:
+        list(asked)
+    assert refusal.value.parameter == {"schema": "response_format"}.get(ability, ability)
+
+
+def test_embeddings_are_made_or_refused(engine):
+    if "embed" not in engine.state().abilities:
+        with pytest.raises(BadInput):
+            engine.embed(["Hello!"])
+        return
+    made = engine.embed(["Hello!", "Goodbye!"])
+    assert [len(vector) for vector in made.vectors] == [len(made.vectors[0])] * 2
+    assert made.tokens == sum(engine.count(["Hello!", "Goodbye!"]))
+
+
 def test_closing_frees_the_engine(engine):
     running = engine.answer(messages("Tell me a story about a dog and a cat."), GREEDY)
     while not next(running).text:

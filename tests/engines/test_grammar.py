@@ -147,6 +147,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_schemas_are_refused_quickly_with_a_short_reason(name):
     began = time.monotonic()
