@@ -375,6 +375,7 @@ class TestJoining:
         assert services.store.messages("s-ann", talk.id)[-1].status == "stopped"
 
     def test_a_slow_reader_misses_nothing(self, program, services, talk):
+        services.engine.pause = 0.0
         text = " ".join(str(number) for number in range(4000))
         response = self.join(program, talk, text, stream=True)
         until = time.monotonic() + 20
