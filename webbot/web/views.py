@@ -131,7 +131,9 @@ class Views:
         answering = services.engine.state()
         speech = services.transcriber_state()
         return {
-            "answering": {**asdict(answering), "sentence": translated(answering.sentence)},
+            "answering": {
+                **asdict(answering), "sentence": translated(answering.sentence), "abilities": sorted(answering.abilities),
+            },
             "coming": _coming(services.coming()), "offer": services.offer() if answering.starter else None,
             "speech": {
                 **speech, "sentence": translated(speech["sentence"]), "coming": _coming(services.coming_speech()),
