@@ -71,3 +71,17 @@ def test_everybody_is_sent_away_for_one_who_comes_alone():
         assert other.wait(0)
     assert lines._lines == {}
     assert Dismissed.status == 409
+
+
+def test_who_came_to_be_alone_is_not_sent_away_by_another():
+    """Two disconnections at once: a prompt after the second must not meet the first one's work."""
+    lines = Lines(most=5)
+    with lines.place("ann", alone=True) as first, lines.place("ann") as prompt:
+        with lines.place("ann", alone=True) as second, lines.place("ann") as after:
+            assert first.wait(0) and not second.wait(0) and not after.wait(0)
+            with pytest.raises(Dismissed):
+                prompt.check()
+        first.check()
+        with lines.place("ann") as late:
+            assert not late.wait(0)
+    assert lines._lines == {}

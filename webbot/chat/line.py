@@ -15,9 +15,10 @@ class Dismissed(Conflict):
 
 
 class Place:
-    """A place in a line. It may be sent away before its turn, and during it."""
+    """A place in a line. It may be sent away before its turn, and during it, unless it is `alone` then."""
 
-    def __init__(self) -> None:
+    def __init__(self, alone: bool = False) -> None:
+        self.alone = alone
         self._called = threading.Event()
         self._dismissed = False
 
@@ -51,11 +52,16 @@ class Lines:
 
     @contextmanager
     def place(self, name: str, *, alone: bool = False) -> Iterator[Place]:
-        """A place at the end of the line; `alone` first sends everybody else away. Raises TooMany when the line is full."""
-        place = Place()
+        """A place at the end of the line. Raises TooMany when the line is full.
+
+        `alone` first sends everybody else away, but those who came to be alone: they finish what they do.
+        """
+        place = Place(alone)
         with self._lock:
-            line = self._lines.get(name, deque()) if not alone else self._cleared(name)
-            if len(line) > self.most:
+            line = self._lines.get(name, deque())
+            if alone:
+                _send_away(line)
+            elif len(line) > self.most:
                 raise TooMany("{count} prompts of this user are waiting. Please wait for their answers.", count=self.most,
                               retry_after=5, parameter="user_data", code="queue_full")
             line.append(place)
@@ -67,15 +73,19 @@ class Lines:
             with self._lock:
                 self._leave(name, line, place)
 
-    def _cleared(self, name: str) -> deque[Place]:
-        """A new line; the places of the old one are sent away."""
-        for other in self._lines.pop(name, deque()):
-            other.dismiss()
-        return deque()
-
     def _leave(self, name: str, line: deque[Place], place: Place) -> None:
-        line.remove(place)
+        if place in line:  # it may have been sent away
+            line.remove(place)
         if line:
             line[0].call()
         elif self._lines.get(name) is line:
             del self._lines[name]
+
+
+def _send_away(line: deque[Place]) -> None:
+    staying = [place for place in line if place.alone]
+    for place in line:
+        if not place.alone:
+            place.dismiss()
+    line.clear()
+    line.extend(staying)

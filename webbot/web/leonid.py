@@ -87,7 +87,9 @@ class Leonid:
     def disconnect(self) -> ResponseReturnValue:
         """Ends what the user has asked and deletes the conversation; a user that nobody knows is gone already."""
         name, _ = self._read()
-        with self.lines.place(name, alone=True):
+        with self.lines.place(name, alone=True) as place:
+            while not place.wait(TICK):
+                pass  # the same is being done already
             self.users.forget(name)
         return jsonify(result="ok")
 
@@ -134,8 +136,7 @@ class Leonid:
 
     def _ask(self, name: str, text: str, place: Place, until: float) -> Reply | None:
         """The running answer; None while an earlier one, that nobody reads any more, is about to end."""
-        place.check()
-        about = self.users.conversation(name)
+        about = self.users.conversation(name, place)
         try:
             return self.chat.ask(about.owner, about.id, text)
         except (Conflict, NotFound):  # NotFound: the user was disconnected in this moment
@@ -167,9 +168,10 @@ class Users:
         # A name always has the same lock, and no name leaves one behind.
         self._locks = [threading.Lock() for _ in range(STRIPES)]
 
-    def conversation(self, name: str) -> Conversation:
-        """The user's conversation, made where there is none."""
+    def conversation(self, name: str, place: Place) -> Conversation:
+        """The user's conversation, made where there is none; never by a prompt that was sent away, after `forget`."""
         with self._locked(name):
+            place.check()
             return self._found(name) or self._made(name, self.role)
 
     def inject(self, name: str, context: str) -> None:
