@@ -22,6 +22,8 @@ from webbot.errors import Unavailable
 PREFIX = "speaking-"  # of the private folders
 TICK_MILLISECONDS = 50
 PIECE = 65536  # bytes
+# ffmpeg writes every 24 ms of sound on its own; what a client gets is gathered a little.
+SMALL, GATHER_SECONDS = 16384, 0.02
 STALL_SECONDS = 30.0  # without a byte from the programs
 LONGEST_SECONDS = 1800.0  # with a client that reads slowly
 LARGEST_FILE = 128 << 20  # bytes; espeak-ng takes 64 MB of shared memory for a sound server, which counts as a file
@@ -94,6 +96,8 @@ def _pump(sink: _End, source: _End, text: bytes) -> Iterator[bytes | None]:
                 return
             yield data
             heard = time.monotonic()
+            if len(data) < SMALL:
+                time.sleep(GATHER_SECONDS)
         else:
             yield None
         if time.monotonic() > min(until, heard + STALL_SECONDS):
