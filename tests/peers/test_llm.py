@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.packages import CAPITAL
+from tests.peers.schemas import PERSON
 
 pytestmark = pytest.mark.model
 PROGRAM = Path(sys.executable).parent / "llm"
@@ -58,4 +60,5 @@ def test_a_chat_goes_on(llm):
 
 
 def test_a_schema(llm):
-    assert '"name"' in llm("-m", "webbot", "-o", "temperature", "0", "--schema", "name, age int", "Tell me about a person")
+    told = json.loads(llm("-m", "webbot", "-o", "temperature", "0", "--schema", json.dumps(PERSON), "Tell me about a person"))
+    assert set(told) == {"name", "age"}

@@ -57,7 +57,7 @@ def test_refusals_are_the_exceptions_of_the_package(client, locked):
 
 
 def test_what_the_engine_cannot_honour_is_named(plain):
-    for name, value in {"seed": 1, "logprobs": True, "presence_penalty": 1.0}.items():
+    for name, value in {"logprobs": True, "presence_penalty": 1.0, "frequency_penalty": -1.0}.items():
         with pytest.raises(openai.BadRequestError) as refused:
             plain.chat.completions.create(model=MODEL, messages=asked(), **{name: value})
         assert refused.value.param == name
