@@ -20,7 +20,7 @@ def whole_response(draft: Draft, parts: Sequence[Part]) -> dict[str, Any]:
     """The response of an answer that has ended."""
     text = "".join(found.text for found in parts if isinstance(found, Delta))
     status, usage = _end(parts[-1])
-    return response_object(draft, status, text, usage=usage, ended=time.time())
+    return response_object(draft, status, text, usage=usage)
 
 
 def response_events(draft: Draft, parts: Iterator[Part | None]) -> Iterator[Chunk]:
@@ -69,7 +69,7 @@ def _events(draft: Draft, parts: Iterator[Part | None]) -> Iterator[dict[str, An
     yield {"type": "response.content_part.done", **place, "part": part(said)}
     yield {"type": "response.output_item.done", "output_index": 0, "item": item(draft, said, status)}
     name = "response.completed" if status == "completed" else "response.incomplete"
-    yield {"type": name, "response": response_object(draft, status, said, usage=usage, ended=time.time())}
+    yield {"type": name, "response": response_object(draft, status, said, usage=usage)}
 
 
 def _end(last: Part | None) -> tuple[State, Usage | None]:

@@ -109,13 +109,13 @@ def unstored_draft(asked: Mapping[str, Any]) -> Draft:
 
 
 def response_object(
-    draft: Draft, status: State, text: str = "", *, usage: Usage | None = None, error: str = "", ended: float | None = None,
+    draft: Draft, status: State, text: str = "", *, usage: Usage | None = None, error: str = "",
 ) -> dict[str, Any]:
-    """The object as it is sent. `ended` is when the answer was complete, in seconds since 1970."""
+    """The object as it is sent."""
     output = [item(draft, text, status)] if text or status in ("completed", "incomplete") else []
     return {
         "id": draft.id, "object": "response", "created_at": int(draft.created_at), "status": status, "background": False,
-        "completed_at": int(ended) if ended and status == "completed" else None,
+        "completed_at": int(draft.created_at + usage.seconds) if usage is not None and status == "completed" else None,
         "error": {"code": "server_error", "message": error or "The answer ended unexpectedly."} if status == "failed" else None,
         "incomplete_details": {"reason": LENGTH} if status == "incomplete" else None,
         "output": output, "usage": usage_object(usage) if usage is not None else None,
@@ -133,8 +133,7 @@ def stored_response(found: Found) -> dict[str, Any]:
         id=response_id(found.about.id, answer.id), message=answer.id, created_at=answer.created_at,
         conversation=found.about.id, asked=PLAIN | found.request["asked"] if found.request else PLAIN,
     )
-    ended = answer.created_at + (answer.usage.seconds if answer.usage else 0.0)
-    return response_object(draft, status, answer.text, usage=answer.usage, error=answer.error, ended=ended)
+    return response_object(draft, status, answer.text, usage=answer.usage, error=answer.error)
 
 
 def item(draft: Draft, text: str, status: State, *, empty: bool = False) -> dict[str, Any]:
