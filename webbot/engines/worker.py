@@ -126,8 +126,11 @@ class LlamaWorker:
         from webbot.engines.llama.runner import Request
 
         room = self.context - len(prompt)
+        limit = min(wish.limit or room, room)
+        if wish.shaping is not None and wish.shaping.closing is not None:
+            wish.shaping.closing.begin(limit)
         return Request(
-            prompt=prompt, limit=min(wish.limit or room, room), owner=asked.get("owner", ""), temperature=wish.temperature,
+            prompt=prompt, limit=limit, owner=asked.get("owner", ""), temperature=wish.temperature,
             top_p=wish.top_p, random=Random(asked["options"].get("seed")), shaping=wish.shaping,
         )
 

@@ -27,14 +27,15 @@ LAYOUT = {
 
 
 class Constraint:
-    """One answer's place in its grammar. `parameter` is the part of the request that a Problem names.
+    """One answer's place in its grammar. `parameter` is the part of the request that a Problem names, `length` the
+    characters of the grammar.
 
     Made in the thread of the request: reading a grammar takes up to some tenths of a second.
     """
 
     def __init__(self, tokenizer: LLTokenizer, grammar: str, parameter: str) -> None:
         """`grammar` is a Lark text or one that llguidance has made. Raises BadInput when it cannot be used."""
-        self._parameter = parameter
+        self._parameter, self.length = parameter, len(grammar)
         if len(grammar) > MOST_CHARACTERS:
             raise self._refusal("it is too large")
         if error := fence.check(grammar):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from webbot.engines.llama.closing import Closing
 from webbot.engines.llama.grammar import Constraint
 from webbot.engines.llama.sampling import Wish, choose
 from webbot.errors import Problem
@@ -21,6 +22,7 @@ class Shaping:
 
     The penalties are subtracted from the logit of a token that the answer holds, `presence` once and `frequency` for each
     time; `bias` is added to those of its token ids. `likeliest` asks for the log probability of each token and of so many others.
+    `closing` brings what `constraint` holds to an end in time.
     """
 
     presence: float = 0.0
@@ -28,6 +30,7 @@ class Shaping:
     bias: Mapping[int, float] = field(default_factory=dict)
     likeliest: int | None = None
     constraint: Constraint | None = None
+    closing: Closing | None = None
     _added: torch.Tensor | None = None  # [vocabulary], what is added to the logits
     _seen: set[int] = field(default_factory=set)
 
@@ -44,6 +47,9 @@ class Shaping:
             allowed = self.constraint.allowed()[: len(logits)]
             logits[: len(allowed)].masked_fill_(~allowed.to(logits.device), float("-inf"))
             logits[len(allowed) :] = float("-inf")
+            forced = self.closing.pick(allowed) if self.closing else None
+            if forced is not None:
+                logits[torch.arange(len(logits), device=logits.device) != forced] = float("-inf")
 
     def accept(self, token: int, logits: torch.Tensor) -> bool:
         """Notes the token that was chosen; true when the grammar lets nothing follow. `logits` says where to compute."""
@@ -52,6 +58,8 @@ class Shaping:
                 self._added = torch.zeros_like(logits)
             self._added[token] -= self.frequency + (0.0 if token in self._seen else self.presence)
             self._seen.add(token)
+        if self.closing is not None:
+            self.closing.note(token)
         return self.constraint is not None and self.constraint.accept(token)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from llguidance import LLTokenizer
 
+from webbot.engines.llama.closing import CLOSING
 from webbot.errors import BadInput
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,8 @@ class Vocabulary:
     """`tokenizer` is one of transformers, `width` the number of logits of the model, `ends` the ids that end an answer.
 
     `grammatical` is the tokenizer as llguidance knows it, None when it does not know this kind: then there are neither
-    grammars nor the bytes of a token. `beginning` holds the id that stands before every text, or nothing.
+    grammars nor the bytes of a token. `closers` are the ids of the tokens of CLOSING that it has, `beginning` holds the id
+    that stands before every text, or nothing.
     """
 
     def __init__(self, tokenizer: Any, width: int, ends: Iterable[int]) -> None:
@@ -37,6 +39,7 @@ class Vocabulary:
             log.warning("no grammars and no bytes of tokens with this tokenizer: %s", str(error)[:200])
             self.grammatical = None
         self._text.encode_special_tokens = True
+        self.closers = [token for token in map(self._only_token, CLOSING) if token is not None]
 
     def read(self, text: str | Sequence[int], parameter: str) -> list[int]:
         """The ids of a text, or the given ids. Raises BadInput that names `parameter` when it is empty, for an id that is
@@ -53,6 +56,11 @@ class Vocabulary:
         if not ids:
             raise BadInput("The text is empty.", parameter=parameter)
         return ids
+
+    def _only_token(self, text: str) -> int | None:
+        """The token that writes just this text, if there is one. Some tokenizers put a blank before what they read."""
+        ids = self._text.encode(text, add_special_tokens=False).ids
+        return ids[-1] if ids and self.bytes_of(ids[-1]) == text.encode() else None
 
     def bytes_of(self, token: int) -> bytes:
         """The bytes that a token writes; a character may be spread over several tokens."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webbot.engines.llama.closing import Closing
 from webbot.engines.llama.grammar import Constraint
 from webbot.engines.llama.prompt import PromptBuilder
 from webbot.engines.llama.shaping import Shaping
@@ -40,11 +41,12 @@ def read(options: Mapping[str, Any], vocabulary: Vocabulary, prompts: PromptBuil
     """Raises BadInput that names the option that cannot be used."""
     tools, schema = tools_of(options), options.get("schema")
     calls = Calls(prompts, tools, options.get("tool_choice", "auto"), options.get("tool", "")) if tools else None
+    constraint = _constraint(schema, tools, calls, prompts, vocabulary)
     shaping = Shaping(
         presence=_number(options, "presence_penalty", -MOST_PENALTY, MOST_PENALTY),
         frequency=_number(options, "frequency_penalty", -MOST_PENALTY, MOST_PENALTY),
         bias=_bias(options.get("logit_bias", ()), vocabulary), likeliest=_likeliest(options.get("logprobs"), vocabulary),
-        constraint=_constraint(schema, tools, calls, prompts, vocabulary),
+        constraint=constraint, closing=Closing(vocabulary.ends, vocabulary.closers, constraint.length) if constraint else None,
     )
     asked = shaping.presence or shaping.frequency or shaping.bias or shaping.likeliest is not None or shaping.constraint
     limit = options.get("max_tokens")
