@@ -84,7 +84,7 @@ class Responding:
         """The place behind that answer. Raises NotFound, and Conflict while it is still being written."""
         answer = self._answer(about, message)
         if answer.status == "streaming":
-            raise Conflict("That answer is still being written. Wait for its end or stop it.")
+            raise Conflict("That answer is still being written. Wait for its end or stop it.", code="conversation_busy")
         return After(about=about, answer=answer, request=self.store.request(about.owner, about.id, message))
 
     def ask(
@@ -176,7 +176,7 @@ class Responding:
         about = after.about
         if after.answer is None:
             if earlier:
-                raise BadInput("A conversation goes on with one message; its earlier ones are stored here.")
+                raise BadInput("A conversation goes on with one message; its earlier ones are stored here.", parameter="input")
             return about, False
         last = self.store.messages(about.owner, about.id, limit=1)
         if not earlier and last and last[0].id == after.answer.id:
