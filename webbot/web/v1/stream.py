@@ -27,10 +27,12 @@ Chunk = dict[str, Any] | tuple[str, dict[str, Any]] | bytes | None
 def stream(chunks: Iterator[Chunk], *, done: bool = True) -> Response:
     """Sends chunks as events, closes them when the client leaves, and ends with `data: [DONE]` where `done`.
 
-    `chunks` must yield None at least every 0.1 s while nothing else comes. A Problem before the first chunk is raised.
+    `chunks` must yield None at least every 0.1 s while nothing else comes. A Problem before the first chunk is raised, and
+    Left where the client has gone by then.
     """
-    first = _first(chunks)
-    response = Response(_lines(first, chunks, gone(), done), mimetype="text/event-stream", headers=HEADERS)
+    left = gone()
+    first = _first(chunks, left)
+    response = Response(_lines(first, chunks, left, done), mimetype="text/event-stream", headers=HEADERS)
     response.call_on_close(lambda: close(chunks))  # also where the client has left before the first line
     return response
 
@@ -72,12 +74,14 @@ def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _first(chunks: Iterator[Chunk]) -> Chunk:
+def _first(chunks: Iterator[Chunk], left: Callable[[], bool]) -> Chunk:
     until = time.monotonic() + FIRST_SECONDS
     try:
         for chunk in chunks:
             if chunk is not None or time.monotonic() > until:
                 return chunk
+            if left():
+                raise Left("The client has left.")
     except BaseException:
         close(chunks)
         raise
