@@ -20,11 +20,11 @@ END
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Chromium, espeak-ng and ffmpeg come from the system; without the right to install them their tests are left out.
+# Chromium, espeak-ng, ffmpeg and node with npm come from the system; without the right to install them their tests are left out.
 install_programs() {
   local program missing=()
-  for program in chromium espeak-ng ffmpeg; do
-    command -v "$program" >/dev/null || missing+=("$program")
+  for program in chromium espeak-ng ffmpeg node npm; do
+    command -v "$program" >/dev/null || missing+=("${program/#node/nodejs}")
   done
   if [ "${#missing[@]}" = 0 ]; then return; fi
   local as_root=()
