@@ -260,7 +260,14 @@ def test_other_sites_pages_change_nothing(app, ann, headers):
     assert ann.get(f"/c/{key}").status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", "localhost:8443@evil"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8443", "127.0.0.1:8443", "[::1]", "[::1]:8443"])
+def test_own_host_names_are_answered(ann, host):
+    assert ann.get("/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", [
+    "evil.example", "localhost.evil.example", "10.0.0.1", "localhost:8443@evil", "[::2]", "[::1]evil", "localhost:80:80", "",
+])
 def test_foreign_host_names_are_refused(ann, host):
     for headers in (JSON, {}):
         answer = ann.get("/", headers={**headers, "Host": host})

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+import re
 import secrets
 import time
 from collections import defaultdict, deque
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import SecurityError
 
 from webbot.addresses import host_name, lan_addresses
 from webbot.auth import same_code
@@ -23,6 +26,7 @@ from webbot.errors import NotAllowed, TooMany
 from webbot.settings import Settings
 from webbot.web.programs import ProgramDoor, program_door
 
+PORT = re.compile(r":\d+$")  # the port of a host name; an IPv6 address ends with a bracket
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN = frozenset({"static", "access.enter", "operation.healthz"})
 WRONG_CODES_A_MINUTE = 10
@@ -86,13 +90,14 @@ class Access:
         self.guesses = Brake(WRONG_CODES_A_MINUTE)
         self.changes = Brake(settings.rate_limit)
         self.calls = Brake(settings.program_rate_limit)
-        app.config["TRUSTED_HOSTS"] = known_hosts(settings)
+        self.hosts = frozenset(name.lower() for name in known_hosts(settings))
         app.before_request(self._check)
         app.after_request(self._finish)
         app.add_url_rule("/enter", "access.enter", self._enter, methods=["GET", "POST"])
 
     def _check(self) -> None:
         g.request_id = secrets.token_hex(8)
+        check_host(self.hosts)
         check_origin()
         if request.endpoint in OPEN:
             return
@@ -209,6 +214,12 @@ def check_origin() -> None:
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin)[:2] != (request.scheme, request.host):
         raise NotAllowed("This request came from another site's page and was refused.")
+
+
+def check_host(names: Collection[str]) -> None:
+    """Raises SecurityError for a host name that is not among `names`. Flask's own check reads no IPv6 addresses."""
+    if PORT.sub("", request.host).lower() not in names:
+        raise SecurityError
 
 
 def known_hosts(settings: Settings) -> list[str]:

@@ -7,20 +7,19 @@ refused as on the HTTPS port.
 from __future__ import annotations
 
 import dataclasses
-import re
 import secrets
 
 from flask import Flask, g, request
 
-from webbot.errors import BadInput, TooMany
+from webbot.errors import TooMany
 from webbot.settings import Settings
-from webbot.web.access import SAFE, Brake, check_origin, finish
+from webbot.web.access import SAFE, Brake, check_host, check_origin, finish
 from webbot.web.leonid import LEONID_DOOR, Leonid
 from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
 from webbot.web.requests import measure_requests
 
-HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)  # Flask's TRUSTED_HOSTS reads no IPv6
+HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def create_leonid_app(settings: Settings, leonid: Leonid) -> Flask:
@@ -33,8 +32,7 @@ def create_leonid_app(settings: Settings, leonid: Leonid) -> Flask:
     @app.before_request
     def check() -> None:
         g.request_id = secrets.token_hex(8)
-        if not HOST.fullmatch(request.host):
-            raise BadInput("This port answers to localhost, 127.0.0.1 and [::1] only.", code="host")
+        check_host(HOSTS)
         check_origin()
         if request.method not in SAFE:
             caller = request.remote_addr or ""
