@@ -101,8 +101,9 @@ def test_an_engine_goes_on_with_plain_text(engine):
 
 
 @pytest.mark.parametrize(("ability", "options"), [
-    ("stop", {"stop": ("x",)}), ("presence_penalty", {"presence_penalty": 1.0}), ("frequency_penalty", {"frequency_penalty": 1.0}),
-    ("logit_bias", {"logit_bias": {300: 1.0}}), ("logprobs", {"logprobs": 1}), ("schema", {"schema": {}}),
+    ("stop", {"stop": ("x",)}), ("presence_penalty", {"presence_penalty": 1.0}),
+    ("frequency_penalty", {"frequency_penalty": 1.0}), ("logit_bias", {"logit_bias": {300: 1.0}}),
+    ("logprobs", {"logprobs": 1}), ("schema", {"schema": {}}),
 ])
 def test_an_option_is_honoured_or_refused_by_name(engine, ability, options):
     asked = engine.answer(messages("Hello!"), Options(temperature=0, max_tokens=2, **options))
