@@ -43,8 +43,9 @@ PAUSE = 0.1  # between two measurements, so that one does not pay for the other
 class Sides:
     """The two ways to one model. A measurement gives (tokens, seconds to the first text, seconds in all)."""
 
-    def __init__(self, port: int, ca: str, unix: str) -> None:
+    def __init__(self, port: int, ca: str, unix: str, web: psutil.Process, model: psutil.Process) -> None:
         self.port, self.unix = port, unix
+        self.processes = {"web process": web, "model": model}
         self.trust = ssl.create_default_context(cafile=ca)
 
     async def direct(self, number: int, tokens: int) -> tuple[int, float, float]:
@@ -101,6 +102,10 @@ class Sides:
             await asyncio.sleep(0.001)
         return time.perf_counter() - began
 
+    def worked(self) -> dict[str, float]:
+        """Seconds of a processor that each process has taken so far."""
+        return {name: sum(process.cpu_times()[:2]) for name, process in self.processes.items()}
+
     async def in_work(self) -> int:
         reader, writer = await asyncio.open_unix_connection(self.unix)
         writer.write(framed({"load": True}))
@@ -131,25 +136,35 @@ def framed(value: dict[str, Any]) -> bytes:
     return HEAD.pack(len(text), 0) + text
 
 
-async def rate(answer: Callable, streams: int, tokens: int, turn: int) -> float:
-    """Tokens a second of all streams together, from the first request to the last token."""
+async def rate(answer: Callable, streams: int, tokens: int, turn: int) -> tuple[float, int]:
+    """Tokens a second of all streams together, from the first request to the last token, and how many there were."""
     began = time.perf_counter()
     found = await asyncio.gather(*(answer(1000 * turn + number, tokens) for number in range(streams)))
-    return sum(written for written, _, _ in found) / (time.perf_counter() - began)
+    tokens = sum(written for written, _, _ in found)
+    return tokens / (time.perf_counter() - began), tokens
 
 
-async def compare(sides: Sides, streams: int, tokens: int, rounds: int) -> dict[str, float]:
+async def compare(sides: Sides, streams: int, tokens: int, rounds: int) -> dict[str, Any]:
     rates: dict[str, list[float]] = {"direct": [], "v1": []}
+    work: dict[str, list[dict[str, float]]] = {"direct": [], "v1": []}
     for turn in range(rounds + 1):
         order = [("direct", sides.direct), ("v1", sides.through_v1)]
         for name, answer in order if turn % 2 else reversed(order):
-            found = await rate(answer, streams, tokens, turn)
+            before = sides.worked()
+            found, written = await rate(answer, streams, tokens, turn)
             if turn:  # the first round warms up
                 rates[name].append(found)
+                work[name].append({who: 1000 * (after - before[who]) / written for who, after in sides.worked().items()})
             await asyncio.sleep(PAUSE)
     lost = [100 * (1 - ours / alone) for ours, alone in zip(rates["v1"], rates["direct"], strict=True)]
     direct, v1 = statistics.median(rates["direct"]), statistics.median(rates["v1"])
-    return {"direct": direct, "v1": v1, "lost": 100 * (1 - v1 / direct), "lost, median of pairs": statistics.median(lost)}
+    processor = {
+        name: {who: statistics.median(row[who] for row in rows) for who in sides.processes} for name, rows in work.items()
+    }
+    return {
+        "direct": direct, "v1": v1, "lost": statistics.median(lost), "lost, of medians": 100 * (1 - v1 / direct),
+        "processor ms a token": processor,
+    }
 
 
 async def first_bytes(sides: Sides) -> dict[str, float]:
@@ -185,9 +200,11 @@ def main() -> None:
         probe.close()
         server = start(folder, port)
         try:
-            unix = wait_ready(server.pid, port, f"{folder}/certs/ca.pem")
+            web, model = wait_ready(server.pid, port, f"{folder}/certs/ca.pem")
+            line = model.cmdline()
+            sides = Sides(port, f"{folder}/certs/ca.pem", line[line.index("--socket") + 1], web, model)
             load = os.getloadavg()[0]
-            figures = asyncio.run(measure(Sides(port, f"{folder}/certs/ca.pem", unix), wanted))
+            figures = asyncio.run(measure(sides, wanted))
             figures["load before and after"] = [load, os.getloadavg()[0]]
         finally:
             server.send_signal(signal.SIGTERM)
@@ -204,8 +221,8 @@ def start(folder: str, port: int) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "webbot", "serve"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
-def wait_ready(pid: int, port: int, ca: str, seconds: float = 60) -> str:
-    """Waits for the server; the path of its model's socket."""
+def wait_ready(pid: int, port: int, ca: str, seconds: float = 60) -> tuple[psutil.Process, psutil.Process]:
+    """Waits for the server; its web process and its model's."""
     from http.client import HTTPSConnection
 
     until = time.monotonic() + seconds
@@ -214,9 +231,9 @@ def wait_ready(pid: int, port: int, ca: str, seconds: float = 60) -> str:
             connection = HTTPSConnection("localhost", port, context=ssl.create_default_context(cafile=ca))
             connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
-                words = [process.cmdline() for process in psutil.Process(pid).children(recursive=True)]
-                line = next(line for line in words if "webbot.engines.worker" in line)
-                return line[line.index("--socket") + 1]
+                family = psutil.Process(pid).children(recursive=True)
+                model = next(process for process in family if "webbot.engines.worker" in process.cmdline())
+                return next(process for process in family if "serve" in process.cmdline()), model
         except OSError:
             pass
         time.sleep(0.1)
@@ -229,6 +246,9 @@ def report(figures: dict[str, Any]) -> None:
         row = figures[f"{streams} streams"]
         what = f"{streams} stream{'s' * (streams > 1)}, tokens/s"
         print(f"{what:34}{row['direct']:17.0f}{row['v1']:13.0f}{row['lost']:10.1f} %{TARGETS['lost']:8.0f} %")
+        for name, work in row["processor ms a token"].items():
+            told = ", ".join(f"{who} {spent:.2f}" for who, spent in work.items())
+            print(f"    processor ms a token, {name}: {told}")
     row = figures["first byte"]
     print(f"{'first text, median, ms':34}{row['direct']:17.1f}{row['v1']:13.1f}{row['above']:12.1f}{TARGETS['first']:10.0f}")
     print(f"{'left to idle, worst, ms':34}{'':17}{figures['leave, worst']:13.0f}{'':12}{TARGETS['leave']:10.0f}")

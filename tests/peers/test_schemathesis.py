@@ -40,8 +40,7 @@ SLOWEST = 1.0  # seconds of an answer
 class Examiner:
     """Sends cases and judges the answers."""
 
-    def __init__(self, code: str = "", speech: bool = False) -> None:
-        self.code, self.speech = code, speech
+    def __init__(self) -> None:
         self.sent: Counter[str] = Counter()
         self.statuses: Counter[tuple[str, int]] = Counter()
         self.walls: list[float] = []
@@ -65,10 +64,13 @@ class Examiner:
             self.fault(case, f"{label}: an answer took {worked:.1f} s of the processor")
         if response.status_code >= 400:
             self.judge_error(case, response)
-        if response.status_code == 503 and "/audio/" in label and not self.speech:
-            return  # a server without speech says so
+        if response.status_code == 503 and "/audio/" in label:
+            return  # these servers have no speech, and say so
+        checks = CHECKS
+        if response.headers.get("content-type", [""])[0].startswith("text/event-stream"):
+            checks = CHECKS[:-1]  # the document describes the stream as a text; the checker would hold each event against that
         try:
-            case.validate_response(response, checks=CHECKS)
+            case.validate_response(response, checks=checks)
         except FailureGroup as group:
             for failure in group.exceptions:
                 self.fault(case, f"{label}: {response.status_code} {failure.title} {str(failure.message)[:300]}")
@@ -184,26 +186,34 @@ def test_the_document_is_valid_openapi_3_1(open_app):
     schema.validate()
     named = {f"{operation.method.upper()} {operation.path}" for operation in operations(schema)}
     kinds = {result.ok().label for result in schema.get_all_operations()}
-    assert len(named) == len(kinds) >= EXPECTED
+    assert len(named) == len(kinds)
+    assert named >= EXPECTED
     for operation in operations(schema):
         declared = operation.definition.raw["responses"]
         assert {"400", "401", "429"} <= set(declared), operation.label
 
 
-EXPECTED = 2
+EXPECTED = {
+    "GET /v1/models", "GET /v1/models/{model}", "POST /v1/chat/completions", "POST /v1/completions", "POST /v1/responses",
+    "GET /v1/responses/{response_id}", "POST /v1/embeddings", "POST /v1/audio/transcriptions", "POST /v1/audio/translations",
+    "POST /v1/audio/speech",
+}
 
 
 @pytest.mark.timeout(900)
 def test_five_thousand_cases_and_no_fault(open_app):
-    key = {"Authorization": "Bearer any-key-at-all"}
-    right = {"Authorization": f"Bearer {CODE}"}
-    parts = [("open, any key", {}, key), ("open, no key", {}, None), ("protected, its code", {"access_code": CODE}, right),
-             ("protected, no key", {"access_code": CODE}, None)]
-    examiners = {}
-    for number, (name, chosen, headers) in enumerate(parts):
-        examiner = examiners[name] = Examiner(chosen.get("access_code", ""))
-        schema = without_security(open_app(**chosen))
-        send(examiner, schema, CASES // len(parts), 100 * number, partial(examiner.examine, headers=headers))
+    """Each case is sent twice: with a key to one server and without one to another."""
+    key, code = {"Authorization": "Bearer any-key-at-all"}, {"Authorization": f"Bearer {CODE}"}
+    open_to_all, protected = open_app(), open_app(access_code=CODE)
+    parts = [
+        (("open, any key", open_to_all, key), ("protected, no key", protected, None)),
+        (("open, no key", open_to_all, None), ("protected, its code", protected, code)),
+    ]
+    examiners = {name: Examiner() for pair in parts for name, _, _ in pair}
+    for number, pair in enumerate(parts):
+        calls = [partial(examiners[name].examine, app=app, headers=headers) for name, app, headers in pair]
+        first = examiners[pair[0][0]]
+        send(first, without_security(open_to_all), CASES // 4, 100 * number, partial(to_each, calls))
     for name, examiner in examiners.items():
         print(name, dict(examiner.sent), sorted(examiner.statuses.items()))
     assert sum(sum(examiner.sent.values()) for examiner in examiners.values()) >= CASES
@@ -213,18 +223,22 @@ def test_five_thousand_cases_and_no_fault(open_app):
         assert walls[len(walls) * 99 // 100] < SLOWEST, name
     refused = {status for _, status in examiners["protected, no key"].statuses}
     assert refused == {401}, "without the code there is nothing"
-    assert not [key for key in examiners["protected, its code"].statuses if key[1] == 401]
-    answered = examiners["open, any key"].statuses + examiners["protected, its code"].statuses
-    for label in {label for label, _ in answered}:
-        if label not in NEVER_ANSWERED:
-            assert any(status == 200 for other, status in answered if other == label), f"nothing was ever answered: {label}"
+    answered = sum((examiners[name].statuses for name in examiners if name != "protected, no key"), Counter())
+    assert 401 not in {status for _, status in answered}
+    for label in ANSWERED:
+        assert answered[label, 200], f"nothing was ever answered: {label}"
 
 
-NEVER_ANSWERED: set[str] = set()
+def to_each(calls, case):
+    for call in calls:
+        call(case)
+
+
+ANSWERED = ("GET /v1/models", "POST /v1/chat/completions", "POST /v1/completions", "POST /v1/responses")  # by the echo engine
 
 
 def test_wrong_keys_are_braked(open_app):
-    examiner = Examiner(CODE)
+    examiner = Examiner()
     schema = without_security(open_app(access_code=CODE))
     send(examiner, schema, 100, 0, partial(examiner.examine, headers={"Authorization": "Bearer wrong"}))
     assert not examiner.faults, examiner.report()
@@ -234,12 +248,9 @@ def test_wrong_keys_are_braked(open_app):
 
 def test_the_same_over_https(echo):
     """Fewer, over the wire: what the server's own parser refuses (a body that is no body, say) is no fault of the document."""
-    import requests
-
-    session = requests.Session()
-    session.verify = str(echo.folder / "certs" / "ca.pem")
-    schema = schemathesis.openapi.from_url(echo.url + DOCUMENT, verify=session.verify)
+    ca = str(echo.folder / "certs" / "ca.pem")
+    schema = schemathesis.openapi.from_url(echo.url + DOCUMENT, verify=ca)
     examiner = Examiner()
-    send(examiner, schema, LIVE_CASES, 500, partial(examiner.examine, session=session, headers={"Authorization": "Bearer any"}))
+    send(examiner, schema, LIVE_CASES, 500, partial(examiner.examine, verify=ca, headers={"Authorization": "Bearer any"}))
     assert sum(examiner.sent.values()) >= LIVE_CASES
     assert not examiner.faults, examiner.report()
