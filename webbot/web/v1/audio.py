@@ -12,6 +12,7 @@ from werkzeug.datastructures import FileStorage as Upload
 
 from webbot.errors import BadInput
 from webbot.services import Services
+from webbot.speech.packing import MEDIA_TYPES
 from webbot.speech.segments import Task, Wishes
 from webbot.speech.voices import Speech
 from webbot.web.v1.heard import Found, HeardObject, about_file, answer, answer_events
@@ -23,6 +24,9 @@ from webbot.web.v1.stream import stream, whole
 RECOGNISER = "whisper-1"  # the Whisper model that is loaded, whichever it is
 LONGEST_TEXT = 4096  # characters
 LONGEST_PROMPT = 100_000
+SPOKEN = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()} | {
+    "text/event-stream": {"schema": {"type": "string", "description": "With stream_format: sse."}},
+}
 
 
 def _number(value: Any) -> Any:
@@ -108,8 +112,7 @@ class Audio:
         operation(blueprint, "post", "/audio/translations", self.create_translation, summary="A recording to English text",
                   tag="Audio", form=TranslationForm, responses=heard)
         operation(blueprint, "post", "/audio/speech", self.create_speech, summary="Text to speech", tag="Audio", body=SpeechBody,
-                  responses={200: {"description": "The speech, as it is made.", "content": {"audio/mpeg": {"schema": {
-                      "type": "string", "format": "binary"}}}}})
+                  responses={200: {"description": "The speech, as it is made.", "content": SPOKEN}})
 
     def models(self) -> list[str]:
         """The names that these doors take as a model."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from webbot import metrics
 from webbot.errors import BadInput, Problem, TooLong, Unavailable, Unusable
@@ -70,6 +70,10 @@ class VerboseObject(BaseModel):
 
 class HeardObject(RootModel[TranscriptionObject | VerboseObject]):
     """With response_format json or verbose_json; the other formats are plain text."""
+
+    model_config = ConfigDict(openapi_extra={"content": {  # type: ignore[typeddict-unknown-key] # the document's
+        kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/x-subrip", "text/vtt", "text/event-stream")
+    }})
 
 
 def about_file(found: Iterator[Found]) -> Iterator[Found]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from webbot.chat.responding import Found, was_cut
 from webbot.messages import Message, Usage
@@ -20,6 +20,9 @@ ID_LENGTH = 22  # characters of an id of ours
 State = Literal["in_progress", "completed", "incomplete", "cancelled", "failed"]
 STATES: dict[str, State] = {"streaming": "in_progress", "complete": "completed", "stopped": "cancelled", "failed": "failed"}
 LENGTH = "max_output_tokens"
+EVENTS = {"text/event-stream": {"schema": {
+    "type": "string", "description": "With stream: true. Events from response.created to response.completed.",
+}}}
 
 
 class ResponseObject(BaseModel):
@@ -38,6 +41,12 @@ class ResponseObject(BaseModel):
     previous_response_id: str | None
     instructions: str | None
     metadata: dict[str, str]
+
+
+class WrittenResponse(ResponseObject):
+    """A response, or its events."""
+
+    model_config = ConfigDict(openapi_extra={"content": EVENTS})  # type: ignore[typeddict-unknown-key] # the document's
 
 
 class ItemList(BaseModel):

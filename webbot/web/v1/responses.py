@@ -23,6 +23,7 @@ from webbot.web.v1.response_object import (
     Draft,
     ItemList,
     ResponseObject,
+    WrittenResponse,
     asked,
     input_items,
     place_of,
@@ -65,7 +66,7 @@ class Responses:
         self.services, self.responding = services, Responding(services.chat)
         one, tag = "/responses/<response_id>", "Responses"
         operation(blueprint, "post", "/responses", self.create, summary="Answer, in a conversation that goes on", tag=tag,
-                  body=ResponseRequest, responses={200: ResponseObject, 409: None})
+                  body=ResponseRequest, responses={200: WrittenResponse})
         operation(blueprint, "get", one, self.read, summary="A stored response", tag=tag, path=ResponsePath,
                   query=ResponseQuery, responses={200: ResponseObject})
         operation(blueprint, "delete", one, self.delete, summary="Delete a response and its question", tag=tag,
