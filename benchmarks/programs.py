@@ -5,7 +5,8 @@
 One server with the starter on loopback. Both sides ask the same model process for the same answers (same messages, seeds and
 limits), by turns: directly over its Unix socket, as the web process does, and over HTTPS through /v1/chat/completions. Both are
 read by the same asyncio client, which looks at the bytes only for the end. The model, the web process and this client share the
-machine's processors; nothing is pinned. Prints one table and writes benchmarks/results/programs.json.
+machine's processors; nothing is pinned. The cost is the median over pairs that were measured one after the other. Prints one
+table and writes benchmarks/results/programs.json.
 """
 
 from __future__ import annotations

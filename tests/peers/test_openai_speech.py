@@ -48,6 +48,7 @@ def test_a_recording_becomes_text_as_a_stream(client):
 
 
 @needs_voice
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 def test_a_model_of_one_language_does_not_translate(client):
     with pytest.raises(openai.BadRequestError, match="does not translate"):
         client.audio.translations.create(model="whisper-1", file=question())
