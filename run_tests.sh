@@ -5,7 +5,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 VENV=${WEBBOT_VENV:-$ROOT/.venv}
 STAMP=$VENV/tests-installed-for
-LIMIT=${LIMIT:-20m}   # for all tests together; each test has its own limit in pyproject.toml
+LIMIT=${LIMIT:-20m}   # for each of the two parts; each test has its own limit in pyproject.toml
 
 usage() {
   cat <<'END'
@@ -66,7 +66,14 @@ main() {
   export PYTHONPATH=$ROOT PYTHONSAFEPATH=1
   local limited=()
   if command -v timeout >/dev/null; then limited=(timeout --foreground --signal INT --kill-after 30 "$LIMIT"); fi
-  exec "${limited[@]}" "$VENV/bin/python" -m pytest ${marks[@]+"${marks[@]}"} "$@"
+  local tests=("${limited[@]}" "$VENV/bin/python" -m pytest)
+  if [ "${#marks[@]}" != 0 ] || [ "$#" != 0 ]; then exec "${tests[@]}" ${marks[@]+"${marks[@]}"} "$@"; fi
+  # Files beside one another first, then one after another those that would feel it.
+  local failed=0
+  "${tests[@]}" -m "not alone" --numprocesses auto --dist loadfile || failed=$?
+  if [ "$failed" -gt 1 ]; then exit "$failed"; fi  # interrupted, or pytest itself failed
+  "${tests[@]}" -m alone || failed=$?
+  exit "$failed"
 }
 
 main "$@"

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
+# These measure times or start whole servers: beside other tests they would see those.
+ALONE = ("live/", "browser/", "modelhost/", "peers/", "store/test_sql_speed.py", "test_server.py", "test_scripts.py")
+ROOT = Path(__file__).parent
 ALL = os.environ.get("WEBBOT_TEST_ALL", "").lower() in ("1", "true", "yes", "on")
 left_out: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(ROOT).as_posix().startswith(ALONE):
+            item.add_marker("alone")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
