@@ -32,11 +32,15 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from webbot.engines.catalog import STARTER  # noqa: E402
+from webbot.engines.local import _packed  # noqa: E402
+from webbot.messages import Options  # noqa: E402
 from webbot.modelhost.frames import HEAD  # noqa: E402
 
 STREAMS = (1, 16)
 FIRSTS = 30  # answers of which the first byte is timed
 ROLE = {"role": "system", "content": "You are a helpful, friendly assistant."}
+ENDS = json.loads((STARTER / "generation_config.json").read_text())["eos_token_id"]
 TARGETS = {"lost": 5.0, "first": 20.0, "leave": 2000.0}  # per cent, ms, ms
 PAUSE = 0.1  # between two measurements, so that one does not pay for the other
 
@@ -85,6 +89,7 @@ class Sides:
 
     def request(self, number: int, tokens: int) -> bytes:
         sampling = {name: options(number, tokens)[name] for name in ("temperature", "top_p", "seed", "max_tokens")}
+        sampling["logit_bias"] = dict.fromkeys(map(str, ENDS), -100)
         wanted = {"model": "llama", "messages": asked(number), "stream": True, "stream_options": {"include_usage": True}}
         body = json.dumps(wanted | sampling)
         head = ["POST /v1/chat/completions HTTP/1.1", f"Host: localhost:{self.port}", "Authorization: Bearer benchmark",
@@ -121,11 +126,8 @@ def asked(number: int) -> list[dict[str, str]]:
 
 
 def options(number: int, tokens: int) -> dict[str, Any]:
-    """As the web process packs them; hot enough that answers go on to their limit."""
-    from webbot.engines.local import _packed
-    from webbot.messages import Options
-
-    return _packed(Options(temperature=1.5, top_p=1.0, seed=number, max_tokens=tokens))
+    """As the web process packs them. No end token, so that every answer goes on to its limit."""
+    return _packed(Options(seed=number, max_tokens=tokens, logit_bias=dict.fromkeys(ENDS, -100.0)))
 
 
 def wire(message: dict[str, str]) -> dict[str, Any]:
@@ -193,7 +195,7 @@ async def measure(sides: Sides, wanted: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--tokens", type=int, default=160, help="tokens that each answer writes at most")
+    parser.add_argument("--tokens", type=int, default=160, help="tokens that each answer writes")
     parser.add_argument("--leave", type=int, default=10, help="how many clients leave")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as probe:
