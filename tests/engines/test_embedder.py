@@ -8,8 +8,8 @@ import time
 
 import pytest
 import small_bert
-from conftest import until
 
+from tests.engines.conftest import until
 from webbot.engines.embedder import Embedder
 from webbot.engines.embedding_folder import examine
 from webbot.errors import BadInput, Problem, TooLong, TooMany, Unavailable, Unusable

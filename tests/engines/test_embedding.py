@@ -5,10 +5,10 @@ import time
 
 import pytest
 import torch
-from conftest import messages, until
 from test_runner import prompts, read, running, submit
 from transformers import AutoModelForCausalLM
 
+from tests.engines.conftest import messages, until
 from webbot.engines.catalog import STARTER
 from webbot.engines.llama.embedding import Embedding
 from webbot.errors import BadInput, TooLong, Unavailable

@@ -4,8 +4,8 @@ import threading
 import time
 
 import pytest
-from conftest import messages, until
 
+from tests.engines.conftest import messages, until
 from webbot.engines.echo import EchoEngine
 from webbot.errors import BadInput, TooLong
 from webbot.messages import Delta, Finished, Message, Options

@@ -6,8 +6,8 @@ import threading
 import time
 
 import pytest
-from conftest import messages, until
 
+from tests.engines.conftest import messages, until
 from webbot.engines.catalog import STARTER
 from webbot.engines.local import LocalEngine
 from webbot.errors import BadInput, TooMany, Unavailable

@@ -5,10 +5,10 @@ import threading
 
 import pytest
 import torch
-from conftest import messages, until
 from test_grammar import closed, fits
 from transformers import AutoModelForCausalLM
 
+from tests.engines.conftest import messages, until
 from webbot.engines.catalog import STARTER
 from webbot.errors import BadInput, TooLong
 from webbot.messages import Called, Delta, Finished, Options, Tool

@@ -6,7 +6,8 @@ import time
 
 import httpx
 import pytest
-from conftest import until
+
+from tests.live.conftest import until
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,8 @@ import time
 
 import httpx
 import pytest
-from conftest import until
+
+from tests.live.conftest import until
 
 pytestmark = pytest.mark.slow
 LONG = "word " * 1000  # twenty seconds of the echo engine
