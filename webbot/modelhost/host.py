@@ -190,17 +190,16 @@ class ModelHost:
 
     def _answer(self, connection: socket.socket) -> Iterator[dict[str, Any]]:
         heard = time.monotonic()
+        connection.settimeout(TICK_SECONDS)
+        reader = frames.Reader(connection)
         while True:
-            connection.settimeout(TICK_SECONDS)
             try:
-                connection.recv(1, socket.MSG_PEEK)
+                received = reader.next()
             except TimeoutError:
                 if time.monotonic() - heard > self.patience:
                     raise
                 yield {}
                 continue
-            connection.settimeout(self.patience)
-            received, _ = frames.receive(connection)
             heard = time.monotonic()
             if "problem" in received:
                 raise frames.unpack_problem(received["problem"])
