@@ -16,7 +16,7 @@ PAGES = (
 VOID = {"meta", "link", "input", "br", "hr", "rect", "use"}
 # The routes that the pages may lead to, as the server has them.
 ADDRESSES = re.compile(
-    r"/($|turns$|c/[\w]+(/(turns|edit|again|stop|role|options|clear|delete))?$|help|preferences$|enter$|session_out$|models/load$|static/)"
+    r"/($|turns$|c/[\w]+(/(turns|edit|again|stop|role|options|clear|delete))?$|help|api$|preferences$|enter$|session_out$|models/load$|static/)"
 )
 
 
