@@ -70,7 +70,8 @@ main() {
   if [ "${#marks[@]}" != 0 ] || [ "$#" != 0 ]; then exec "${tests[@]}" ${marks[@]+"${marks[@]}"} "$@"; fi
   # Files beside one another first, then one after another those that would feel it.
   local failed=0
-  "${tests[@]}" -m "not alone" --numprocesses auto --dist loadfile || failed=$?
+  # One thread for each model: the threads of several would wait for one another in turns.
+  OMP_NUM_THREADS=1 "${tests[@]}" -m "not alone" --numprocesses auto --dist loadfile || failed=$?
   if [ "$failed" -gt 1 ]; then exit "$failed"; fi  # interrupted, or pytest itself failed
   "${tests[@]}" -m alone || failed=$?
   exit "$failed"

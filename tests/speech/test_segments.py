@@ -61,6 +61,7 @@ def test_words_have_their_times_inside_their_segment(transcriber, recording):
     assert 0.15 < capital.end - capital.start < 0.8 and capital.start > segments[1].start + 0.3
 
 
+@pytest.mark.alone
 def test_segments_come_before_the_whole_is_understood(transcriber):
     long = wav(np.concatenate([part for _ in range(9) for part in (spoken(SENTENCES[1]), spoken(SENTENCES[2]), np.zeros(9_000))]))
     began, first = time.monotonic(), 0.0
