@@ -217,6 +217,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask: programs of others may need the authority's certificate
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

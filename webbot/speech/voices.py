@@ -96,7 +96,7 @@ class Voices:
                 raise Unavailable(MISSING)
         elif speech.model not in self.models():
             raise NotFound(
-                "The model {name} does not exist here. GET /v1/models lists those that do.", name=repr(speech.model[:100]),
+                "There is no model {name} for this. GET /v1/models lists the models.", name=repr(speech.model[:100]),
                 parameter="model", code="model_not_found",
             )
         if self._piper_reads(speech):

@@ -16,6 +16,7 @@ from webbot.engines.stops import Stops
 from webbot.errors import BadInput
 from webbot.messages import Tool
 
+LEAST_TEMPERATURE = 1e-3  # below it the likeliest token is all there is, and numbers would grow beyond what is computed with
 MOST_TEMPERATURE, MOST_BIAS, MOST_PENALTY, MOST_LIKELIEST = 100.0, 100.0, 2.0, 20
 
 
@@ -52,8 +53,9 @@ def read(options: Mapping[str, Any], vocabulary: Vocabulary, prompts: PromptBuil
     limit = options.get("max_tokens")
     if limit is not None and limit < 1:
         raise BadInput("An answer has at least one token.", parameter="max_tokens")
+    temperature = _number(options, "temperature", 0.0, MOST_TEMPERATURE)
     return Wishes(
-        temperature=_number(options, "temperature", 0.0, MOST_TEMPERATURE), top_p=_number(options, "top_p", 0.0, 1.0, 1.0),
+        temperature=temperature if temperature >= LEAST_TEMPERATURE else 0.0, top_p=_number(options, "top_p", 0.0, 1.0, 1.0),
         limit=limit, shaping=shaping if asked else None, stops=Stops(options.get("stop", ())), calls=calls,
         scored=shaping.likeliest is not None,
     )

@@ -84,7 +84,7 @@ def check_language_model(services: Services, name: str) -> None:
 
 def unknown_model(name: str) -> NotFound:
     """OpenAI's answer to a model that is not there."""
-    return NotFound("The model {name} does not exist here. GET /v1/models lists those that do.", name=repr(name[:100]),
+    return NotFound("There is no model {name} for this. GET /v1/models lists the models.", name=repr(name[:100]),
                     parameter="model", code="model_not_found")
 
 
