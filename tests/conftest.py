@@ -9,8 +9,9 @@ import pytest
 
 # These measure times, or the whole machine: beside other tests they would see those.
 ALONE = (
-    "browser/", "live/test_exchange.py", "live/test_faults.py", "live/test_programs_load.py", "modelhost/",
-    "store/test_sql_faults.py", "store/test_sql_speed.py", "test_server.py", "test_scripts.py",
+    "browser/test_page_away.py", "browser/test_voice", "live/test_exchange.py", "live/test_faults.py",
+    "live/test_programs_load.py", "modelhost/", "store/test_sql_faults.py", "store/test_sql_speed.py", "test_server.py",
+    "test_scripts.py",
 )
 ROOT = Path(__file__).parent
 ALL = os.environ.get("WEBBOT_TEST_ALL", "").lower() in ("1", "true", "yes", "on")

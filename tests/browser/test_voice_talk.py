@@ -93,6 +93,7 @@ def test_silence_asks_nothing(speak, tmp_path):
     page = talk.page
     page.click('[data-voice="talk"]')
     page.wait_for_timeout(3500)
-    page.click('[data-voice="send"]')
+    if page.locator('[data-voice="send"]').is_visible():  # a recording without a sound may have ended by itself
+        page.click('[data-voice="send"]')
     expect(page.locator("#troubles")).to_contain_text("No sound comes from the microphone")
     assert talk.turns.count() == 0
