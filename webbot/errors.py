@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+CONTEXT_EXCEEDED = "context_length_exceeded"  # the code of a prompt or a text that the model's window cannot hold
+
 
 class Problem(Exception):
     """Something that a person is told. `status` is an HTTP status, `retry_after` seconds for a later try, if any.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from webbot.channel import Channels, Lagging
+from webbot.errors import Problem, Unavailable
 from webbot.messages import Cancelled, Delta, Event, Failed, Finished, Message, Started, Window
 
 log = logging.getLogger(__name__)
@@ -127,4 +128,30 @@ def follow(reply: Reply, channels: Channels, seconds: float = 1.0) -> Iterator[E
                     return
 
 
-__all__ = ["Began", "Heard", "Lagging", "Reply", "follow"]
+def follow_patiently(reply: Reply, channels: Channels, seconds: float = 1.0) -> Iterator[Event | None]:
+    """Like `follow`, for as slow a reader as there may be: one that was cut off goes on where it was."""
+    told = 0
+    while True:
+        seen = 0
+        try:
+            for event in follow(reply, channels, seconds):
+                if not isinstance(event, Delta):
+                    yield event
+                    continue
+                fresh = event.text[max(0, told - seen):]
+                seen += len(event.text)
+                told = max(told, seen)
+                yield Delta(fresh) if fresh else None
+            return
+        except Lagging:
+            continue
+
+
+def problem_of(failed: Failed, *, retry_after: int | None = None) -> Problem:
+    """How a door without a page tells that an answer failed."""
+    problem: Problem = Unavailable(failed.sentence, retry_after=retry_after)
+    problem.status = failed.status
+    return problem
+
+
+__all__ = ["Began", "Heard", "Lagging", "Reply", "follow", "follow_patiently", "problem_of"]

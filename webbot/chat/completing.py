@@ -13,12 +13,11 @@ from functools import partial
 from webbot import metrics
 from webbot.chat.waiting import ready
 from webbot.engines.base import Engine, EngineState, refuse_unable
-from webbot.errors import BadInput, TooLong
+from webbot.errors import CONTEXT_EXCEEDED, BadInput, TooLong
 from webbot.messages import Called, Delta, Finished, Message, Options
 
 MOST_BYTES_A_TOKEN = 64  # a text with more bytes than this for each token of the window cannot fit: found before it is read
 AT_ONCE = 8  # answers of one request in work together: it must not fill the queue alone
-CODE = "context_length_exceeded"
 Part = Delta | Called | Finished
 
 
@@ -76,7 +75,7 @@ class Completing:
                         metrics.first_token_seconds.observe(part.usage.first_token_seconds)
                     yield number, part
         except TooLong as problem:
-            problem.parameter, problem.code = parameter, CODE
+            problem.parameter, problem.code = parameter, CONTEXT_EXCEEDED
             raise
         except BadInput as problem:
             problem.parameter = problem.parameter or parameter
@@ -112,7 +111,7 @@ def _int64(number: int) -> int:
 
 def _too_long(count: int, limit: int, parameter: str) -> TooLong:
     return TooLong("The prompt has at least {count} tokens, the model reads {limit}.", count=count, limit=limit,
-                   parameter=parameter, code=CODE)
+                   parameter=parameter, code=CONTEXT_EXCEEDED)
 
 
 def together(running: Sequence[Iterator[Part]]) -> Generator[tuple[int, Part]]:

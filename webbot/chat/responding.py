@@ -15,18 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from webbot import memory
+from webbot.chat.completing import MOST_BYTES_A_TOKEN
 from webbot.chat.news import Changed
 from webbot.chat.sight import budget_of
 from webbot.chat.turns import CUT, Chat
 from webbot.chat.waiting import ready
 from webbot.engines.base import EngineState, refuse_unable
-from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong, Unavailable
+from webbot.errors import CONTEXT_EXCEEDED, BadInput, Conflict, NotFound, Problem, TooLong
 from webbot.messages import Called, Cancelled, Conversation, Delta, Failed, Finished, Message, Options
-from webbot.reply import Lagging, Reply, follow
+from webbot.reply import Reply, follow_patiently, problem_of
 
 TICK_SECONDS = 0.1
-LONGEST_TOKEN = 64  # bytes; what is longer than the window by this measure is left out before it is counted
-FULL = "context_length_exceeded"
 Part = Delta | Called | Finished | Cancelled
 log = logging.getLogger(__name__)
 
@@ -121,36 +120,15 @@ class Responding:
 
         Raises what the model failed with. What was refused before a word of it was written is not stored.
         """
-        sent, ended = 0, False
         try:
-            while not ended:
-                position = 0
-                try:
-                    for event in follow(reply, self.chat.channels, TICK_SECONDS):
-                        if isinstance(event, Delta):
-                            position += len(event.text)
-                            if position > sent:  # a reader who was too slow begins anew, and has read the rest
-                                yield Delta(event.text[sent - position:])
-                                sent = position
-                        elif isinstance(event, Finished | Cancelled):
-                            ended = True
-                            yield event
-                        elif isinstance(event, Failed):
-                            ended = True
-                            self._failed(reply, event)
-                        else:
-                            yield None
-                except Lagging:
-                    continue
+            for event in follow_patiently(reply, self.chat.channels, TICK_SECONDS):
+                if isinstance(event, Failed):
+                    if event.status < 500 and not reply.text:
+                        self._drop(reply.owner, reply.conversation, reply.answer.id)
+                    raise problem_of(event)
+                yield event if isinstance(event, Delta | Finished | Cancelled) else None
         finally:
             reply.stop()
-
-    def _failed(self, reply: Reply, event: Failed) -> None:
-        problem = Unavailable(event.sentence)
-        problem.status = event.status
-        if event.status < 500 and not reply.text:
-            self._drop(reply.owner, reply.conversation, reply.answer.id)
-        raise problem
 
     def unstored(self, owner: str, after: After | None, said: Said, options: Options, *, cut: bool) -> Iterator[Part | None]:
         """Like `ask` and `follow`, but nothing is stored."""
@@ -198,7 +176,7 @@ class Responding:
         try:
             self.chat.check_role(role)
         except TooLong as problem:
-            problem.parameter, problem.code = "instructions", FULL
+            problem.parameter, problem.code = "instructions", CONTEXT_EXCEEDED
             raise
 
     def _refuse_cut(self, about: Conversation, question: str) -> None:
@@ -207,11 +185,11 @@ class Responding:
         said = [message for message in self.store.messages(about.owner, about.id) if message.status != "streaming"]
         if len(window.kept) < 2 * len(memory.turns(said, budget_of(state))):
             raise TooLong("The conversation does not fit the window of {limit} tokens. With truncation auto its oldest turns are "
-                          "left out.", limit=state.context, parameter="truncation", code=FULL)
+                          "left out.", limit=state.context, parameter="truncation", code=CONTEXT_EXCEEDED)
 
     def _newest(self, role: str, past: Sequence[Message], question: str, state: EngineState) -> list[Message]:
         """The newest turns of `past` that fit the window; all, where they do."""
-        room, newest = state.context * LONGEST_TOKEN, []
+        room, newest = state.context * MOST_BYTES_A_TOKEN, []  # what is longer by this measure need not be counted
         for message in reversed(past):
             room -= len(message.text.encode("utf-8", "surrogatepass"))
             if room < 0:

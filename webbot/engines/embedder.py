@@ -5,10 +5,8 @@ from __future__ import annotations
 import array
 import base64
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from webbot.engines.base import Embeddings
@@ -34,7 +32,6 @@ class Embedder:
         command = [sys.executable, "-m", "webbot.engines.embedding_worker"]
         command += [f"--{option}={value}" for option, value in arguments.items()]
         self.host = ModelHost("embedding", command, runtime=runtime, environment=ENVIRONMENT)
-        self._busy, self._lock = 0, threading.Lock()
         self.host.start()
 
     def state(self) -> HostState:
@@ -43,7 +40,7 @@ class Embedder:
 
     def busy(self) -> int:
         """How many requests are in work or waiting."""
-        return self._busy
+        return self.host.busy
 
     def embedding(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Iterator[Embeddings | None]:
         """None at least every 0.1 s while it works, then the vectors of the texts. Closing the generator frees the model at
@@ -53,13 +50,7 @@ class Embedder:
         full, Unavailable while there is no model or when it is lost.
         """
         yield from self._patiently()
-        with self._lock:
-            self._busy += 1
-        try:
-            yield from self._asked([text if isinstance(text, str) else list(text) for text in texts], owner)
-        finally:
-            with self._lock:
-                self._busy -= 1
+        yield from self._asked([text if isinstance(text, str) else list(text) for text in texts], owner)
 
     def _patiently(self) -> Iterator[None]:
         until = time.monotonic() + PATIENCE_SECONDS
@@ -69,7 +60,7 @@ class Embedder:
 
     def _asked(self, texts: list[str | list[int]], owner: str) -> Iterator[Embeddings | None]:
         vectors: list[Sequence[float]] = [()] * len(texts)
-        with closing(self.host.ask({"embed": texts, "owner": owner})) as frames:  # type: ignore[type-var]
+        with self.host.asking({"embed": texts, "owner": owner}) as frames:
             for frame in frames:
                 if "vectors" in frame:
                     _place(vectors, frame["places"], base64.b64decode(frame["vectors"]))

@@ -6,7 +6,6 @@ averaged. Not covered: layers behind the pooling. Prompts that a model wants bef
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -81,12 +80,4 @@ def _pooling(folder: Path) -> Pooling:
 
 def _read(file: Path, kind: type) -> Any:
     """The JSON of a file; None where there is none."""
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError):
-        raise Unusable("{file} cannot be read as JSON.", file=str(file)) from None
-    if not isinstance(value, kind):
-        raise Unusable("{file} cannot be read as JSON.", file=str(file))
-    return value
+    return folders.read_json(file, kind) if file.exists() else None

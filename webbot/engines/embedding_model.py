@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from webbot.engines.embedding_folder import EmbeddingFolder, examine
 from webbot.engines.llama.loading import LOCAL, choose_device, suitable_threads
-from webbot.errors import BadInput, Problem, TooLong, Unavailable, Unusable
+from webbot.errors import CONTEXT_EXCEEDED, BadInput, Problem, TooLong, Unavailable, Unusable
 
 BATCH_TOKENS, BATCH_TEXTS = 4096, 64  # padded tokens and texts that are read together
 MOST_TOKENS = 1 << 20
@@ -55,7 +55,7 @@ class EmbeddingModel:
                 raise BadInput("The model has no token {token}.", token=wrong, parameter=name, code="invalid_value")
         if len(ids) + self.frame > self.limit:
             raise TooLong("The text has {count} tokens, the model reads {limit}.", count=len(ids), limit=self.limit - self.frame,
-                          parameter=name, code="context_length_exceeded")
+                          parameter=name, code=CONTEXT_EXCEEDED)
         return [*self.opening, *ids, *self.ending]
 
     @property

@@ -11,21 +11,18 @@ import argparse
 import base64
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from webbot.errors import BadInput, TooMany
-from webbot.modelhost import serve
+from webbot.modelhost import LEFT, awaited, serve
 
 if TYPE_CHECKING:
     from webbot.engines.embedding_model import EmbeddingModel
-
-HEARTBEAT_SECONDS = 0.1
-LEFT = object()
 
 
 class EmbeddingWorker:
@@ -76,22 +73,12 @@ class EmbeddingWorker:
                     return
         for places in batches([len(ids) for ids in sentences]):
             computing = self.computing.submit(self.model.embed, [sentences[place] for place in places])
-            vectors = yield from _await(computing, gone)
+            vectors = yield from awaited(computing, gone)
             if vectors is LEFT:
                 return
             data = vectors.numpy().astype(np.dtype("<f4")).tobytes()
             yield {"places": places, "vectors": base64.b64encode(data).decode()}
         yield {"tokens": sum(map(len, sentences)) - self.model.frame * len(sentences)}
-
-
-def _await(future: Future[Any], gone: Callable[[], bool]) -> Generator[dict[str, Any], None, Any]:
-    """Yields heartbeats until the result is there, and returns it; LEFT when the client has gone."""
-    while not wait([future], HEARTBEAT_SECONDS).done:
-        if gone():
-            future.cancel()
-            return LEFT
-        yield {}
-    return future.result()
 
 
 def main() -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,6 @@ class LocalEngine(Engine):
         command += [f"--{option}={value}" for option, value in arguments.items()]
         patience = max(token_timeout, LEAST_PATIENCE)
         self.host = ModelHost("chat", command, runtime=runtime, patience=patience, environment=ENVIRONMENT)
-        self._busy, self._lock = 0, threading.Lock()
         self.host.start()
 
     def state(self) -> EngineState:
@@ -84,7 +82,7 @@ class LocalEngine(Engine):
     def embedding(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Iterator[Embeddings | None]:
         sent = [_check_text(text, "input") if isinstance(text, str) else list(text) for text in texts]
         vectors: list[list[float]] = []
-        with self._asking({"embed": sent, "owner": owner}) as frames:
+        with self.host.asking({"embed": sent, "owner": owner}) as frames:
             for frame in frames:
                 if "tokens" in frame:
                     yield Embeddings(vectors, frame["tokens"])
@@ -95,22 +93,11 @@ class LocalEngine(Engine):
         raise _lost()
 
     def _stream(self, request: dict[str, Any]) -> Iterator[Delta | Called | Finished]:
-        with self._asking(request) as frames:
+        with self.host.asking(request) as frames:
             yield from _events(frames)
 
-    @contextmanager
-    def _asking(self, request: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
-        with self._lock:
-            self._busy += 1
-        try:
-            with closing(self.host.ask(request)) as frames:  # type: ignore[type-var]
-                yield frames
-        finally:
-            with self._lock:
-                self._busy -= 1
-
     def busy(self) -> int:
-        return self._busy
+        return self.host.busy
 
     def load(self) -> dict[str, int]:
         """How many answers the model's process has in work, and how many wait there."""

@@ -27,7 +27,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from webbot.engines.base import ABILITIES
-from webbot.errors import BadInput, Problem, TooLong, Unusable
+from webbot.errors import CONTEXT_EXCEEDED, BadInput, Problem, TooLong, Unusable
 from webbot.messages import Message, ToolCall
 from webbot.modelhost import serve
 
@@ -142,7 +142,7 @@ class LlamaWorker:
         for number, text in enumerate(texts):
             if len(text) > self.context:
                 raise TooLong("The text has {count} tokens, the model reads {limit}.", count=len(text), limit=self.context,
-                              parameter=f"input[{number}]", code="context_length_exceeded")
+                              parameter=f"input[{number}]", code=CONTEXT_EXCEEDED)
         if texts:
             embedding = Embedding(texts=texts, skipped=len(beginning), owner=asked.get("owner", ""))
             self.runner.submit(embedding)

@@ -44,7 +44,7 @@ class ModelHost:
     """A model's process, from `start` to `stop`.
 
     After `patience` seconds without a sign of life the process counts as hung and is killed. A process that ends by itself
-    is started again, but not after 5 crashes in 5 minutes.
+    is started again, but not after 5 crashes in 5 minutes. `busy` counts the requests of `asking` that are in work or wait.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class ModelHost:
         self.environment = dict(environment or {})
         self.socket_path = _socket_path(runtime, name)
         self.process: subprocess.Popen[bytes] | None = None
+        self.busy, self._lock = 0, threading.Lock()
         self._state = HostState()
         self._crashes: deque[float] = deque(maxlen=MOST_CRASHES)
         self._stopping = threading.Event()
@@ -159,6 +160,18 @@ class ModelHost:
                 process.stdin.close()
 
     # requests
+
+    @contextlib.contextmanager
+    def asking(self, request: dict[str, Any], payload: bytes = b"") -> Iterator[Iterator[dict[str, Any]]]:
+        """The frames of `ask`, closed at the end of the block; until then the request counts in `busy`."""
+        with self._lock:
+            self.busy += 1
+        try:
+            with contextlib.closing(self.ask(request, payload)) as answer:  # type: ignore[type-var] # a generator
+                yield answer
+        finally:
+            with self._lock:
+                self.busy -= 1
 
     def ask(self, request: dict[str, Any], payload: bytes = b"") -> Iterator[dict[str, Any]]:
         """Passes a request on and yields the frames of its answer; closing the generator is the cancel.

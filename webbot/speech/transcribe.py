@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,7 +39,6 @@ class Transcriber:
         seconds: int = 600,
     ) -> None:
         self.name, self.starter = name or weights.stem, starter
-        self._busy, self._lock = 0, threading.Lock()
         command = [
             sys.executable, "-m", "webbot.speech.worker", "--weights", str(weights), "--device", device,
             "--threads", str(threads), "--seconds", str(seconds), "--directory", str(runtime / "recordings"),
@@ -54,7 +52,7 @@ class Transcriber:
 
     def busy(self) -> int:
         """How many recordings are in work or waiting."""
-        return self._busy
+        return self.host.busy
 
     def transcribe(self, data: bytes, language: str = "") -> Transcript:
         """The words of a recording in any format; `language` is a code like "en", empty to find it from the audio.
@@ -73,17 +71,12 @@ class Transcriber:
         Yields None about every 50 ms while nothing comes. Raises what `transcribe` raises, BadInput for a model
         that cannot translate, and Unusable where the times of words cannot be found.
         """
-        with self._lock:
-            self._busy += 1
-        try:
-            for frame in self.host.ask({"transcribe": True, **asdict(wishes)}, data):
+        with self.host.asking({"transcribe": True, **asdict(wishes)}, data) as frames:
+            for frame in frames:
                 if "text" in frame:
                     yield Transcript(**frame)
                     return
                 yield read_segment(frame["segment"]) if "segment" in frame else None
-        finally:
-            with self._lock:
-                self._busy -= 1
 
     def close(self) -> None:
         """Ends the process; nothing of it is left when this returns."""

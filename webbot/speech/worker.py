@@ -13,8 +13,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from webbot.errors import BadInput, TooMany
-from webbot.modelhost import serve
+from webbot.modelhost import LEFT, awaited, serve
 from webbot.speech import audio, vad
 from webbot.speech.segments import Segment, Wishes
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from webbot.speech.recogniser import Recogniser
 
 LONGEST_QUEUE = 16  # recordings that may wait beside the one in work
-HEARTBEAT_SECONDS = 0.1
 NO_WORDS = "Somebody spoke, but no words could be made out. Please say it again, closer to the microphone."
 log = logging.getLogger(__name__)
 
@@ -83,12 +82,13 @@ class SpeechWorker:
     ) -> Iterator[dict[str, Any]]:
         began = time.monotonic()
         self.recogniser.check(wishes)
-        samples = yield from _await(self.decoders.submit(self._decode, payload), gone)
-        if samples is None:
+        samples = yield from awaited(self.decoders.submit(self._decode, payload), gone)
+        if samples is LEFT:
             return
         found: queue.SimpleQueue[Segment] = queue.SimpleQueue()
-        heard = yield from _await(self.whisper.submit(self.recogniser.hear, samples, wishes, left.is_set, found.put), gone, found)
-        if heard is None:
+        hearing = self.whisper.submit(self.recogniser.hear, samples, wishes, left.is_set, found.put)
+        heard = yield from awaited(hearing, gone, lambda: _segments(found))
+        if heard is LEFT:
             return
         sentence = "" if heard.text else NO_WORDS if heard.spoke else vad.why_nothing(samples)
         yield {
@@ -103,20 +103,10 @@ class SpeechWorker:
         return audio.decode(payload, seconds=wanted.seconds, directory=wanted.directory, resample=self.resample)
 
 
-def _await(
-    future: Future[Any], gone: Callable[[], bool], found: queue.SimpleQueue[Segment] | None = None
-) -> Generator[dict[str, Any], None, Any]:
-    """Yields heartbeats, and what is found, until the result is there, and returns it; None when the client has gone."""
-    while True:
-        done = wait([future], HEARTBEAT_SECONDS).done
-        while found is not None and not found.empty():
-            yield {"segment": asdict(found.get())}
-        if done:
-            return future.result()
-        if gone():
-            future.cancel()
-            return None
-        yield {}
+def _segments(found: queue.SimpleQueue[Segment]) -> Iterator[dict[str, Any]]:
+    """The frames of what was found since the last look."""
+    while not found.empty():
+        yield {"segment": asdict(found.get())}
 
 
 def _torchaudio() -> audio.Resampler | None:

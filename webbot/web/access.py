@@ -68,6 +68,13 @@ class Brake:
             del self._times[key]
         return len(times) >= self.most
 
+    def admits(self, key: str) -> bool:
+        """Whether one more event of `key` is allowed; it is noted then."""
+        if self.full(key):
+            return False
+        self.note(key)
+        return True
+
     def left(self, key: str) -> tuple[int, float]:
         """How many more events are allowed now, and the seconds until the oldest no longer counts."""
         times = self._times.get(key, ())
@@ -125,19 +132,16 @@ class Access:
         g.owner = "home" if self.settings.owner == "home" else session.get("owner") or program_owner(key)
         if request.method not in SAFE:
             caller = f"{g.owner} {request.remote_addr}"
-            full = self.calls.full(caller)
-            if not full:
-                self.calls.note(caller)
+            admitted = self.calls.admits(caller)
             g.calls_left = self.calls.left(caller)
-            if full:
+            if not admitted:
                 raise TooMany("Too many requests. Please wait a moment and try again.", code="rate_limit_exceeded",
                               retry_after=math.ceil(g.calls_left[1]))
 
     def _brake(self) -> None:
         key = session.get("owner") or request.remote_addr or ""
-        if self.changes.full(key):
+        if not self.changes.admits(key):
             raise TooMany("That was very fast. Please wait a moment and try again.", retry_after=10)
-        self.changes.note(key)
 
     def _is_in(self) -> bool:
         given = request.authorization

@@ -19,9 +19,9 @@ from flask.typing import ResponseReturnValue
 from webbot.auth import token_secret
 from webbot.chat import Chat
 from webbot.chat.line import Lines, Place
-from webbot.errors import BadInput, Conflict, NotAllowed, NotFound, Problem, TooLong, Unavailable
+from webbot.errors import BadInput, Conflict, NotAllowed, NotFound, TooLong, Unavailable
 from webbot.messages import Cancelled, Conversation, Delta, Failed
-from webbot.reply import Lagging, Reply, follow
+from webbot.reply import Lagging, Reply, follow, problem_of
 from webbot.services import Services
 from webbot.store.base import Store
 from webbot.tokens import LONGEST_TOKEN, Tokens
@@ -41,11 +41,7 @@ log = logging.getLogger(__name__)
 
 def tell(trouble: Trouble) -> Response:
     """{"error": sentence}"""
-    response = jsonify(error=trouble.sentence)
-    response.status_code = trouble.status
-    if trouble.retry_after:
-        response.headers["Retry-After"] = str(trouble.retry_after)
-    return response
+    return jsonify(error=trouble.sentence)
 
 
 LEONID_DOOR = ProgramDoor(prefixes=PATHS, tell=tell, checks=True)
@@ -152,7 +148,7 @@ class Leonid:
                 if event is None or isinstance(event, Delta):
                     yield event.text if event else None
                 elif isinstance(event, Failed):
-                    raise _problem(event)
+                    raise problem_of(event, retry_after=5 if event.status in (429, 503) else None)
                 elif isinstance(event, Cancelled):
                     raise Unavailable("The server stops. Please try again in a moment.", retry_after=5)
         except Lagging:
@@ -212,11 +208,3 @@ class Users:
 def owner_of(name: str) -> str:
     """The owner's id of a user: any name, whatever letters it has and however long it is, and no other owner's."""
     return "leonid:" + hashlib.sha256(name.encode()).hexdigest()[:40]
-
-
-def _problem(event: Failed) -> Problem:
-    problem: Problem = Unavailable(event.sentence, retry_after=5 if event.status in (429, 503) else None)
-    problem.status = event.status
-    return problem
-
-

@@ -34,11 +34,8 @@ def create_leonid_app(settings: Settings, leonid: Leonid) -> Flask:
         g.request_id = secrets.token_hex(8)
         check_host(HOSTS)
         check_origin()
-        if request.method not in SAFE:
-            caller = request.remote_addr or ""
-            if calls.full(caller):
-                raise TooMany("Too many requests. Please wait a moment and try again.", code="rate_limit_exceeded", retry_after=5)
-            calls.note(caller)
+        if request.method not in SAFE and not calls.admits(request.remote_addr or ""):
+            raise TooMany("Too many requests. Please wait a moment and try again.", code="rate_limit_exceeded", retry_after=5)
 
     install_problems(app)
     install_programs(app, dataclasses.replace(LEONID_DOOR, prefixes=("",)))  # every path is this door's

@@ -58,10 +58,7 @@ def install_problems(app: Flask) -> None:
 def _problem(problem: Problem) -> ResponseReturnValue:
     door = program_door()
     if door is not None:
-        return door.tell(Trouble(
-            status=problem.status, sentence=str(problem), parameter=problem.parameter, code=problem.code,
-            retry_after=problem.retry_after,
-        ))
+        return door.refusal(Trouble.of(problem))
     if isinstance(problem, Unwelcome) and not wants_json():
         return render_template("enter.html", trouble=None), problem.status
     return _tell_translated(problem.status, sentence_of(problem), problem.retry_after)
@@ -84,7 +81,7 @@ def _foreign_host() -> ResponseReturnValue:
     """As plain text: a page would need the addresses of its parts, and there are none for a host that is not ours."""
     door = program_door()
     if door is not None:
-        return door.tell(Trouble(status=400, sentence=SENTENCES[421]))
+        return door.refusal(Trouble(status=400, sentence=SENTENCES[421]))
     sentence = gettext(SENTENCES[421])
     if wants_json():
         return jsonify(error={"message": sentence, "status": 400, "request_id": g.get("request_id", "-")}), 400
@@ -100,7 +97,7 @@ def _tell(status: int, sentence: str) -> ResponseReturnValue:
     """`sentence` is one of this module's, in English."""
     door = program_door()
     if door is not None:
-        return door.tell(Trouble(status=status, sentence=sentence))
+        return door.refusal(Trouble(status=status, sentence=sentence))
     return _tell_translated(status, gettext(sentence))
 
 

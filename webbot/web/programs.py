@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from flask import Flask, Response, current_app, request
 
+from webbot.errors import Problem
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
@@ -18,10 +20,15 @@ class Trouble:
     code: str = ""
     retry_after: int | None = None
 
+    @classmethod
+    def of(cls, problem: Problem) -> Trouble:
+        return cls(status=problem.status, sentence=str(problem), parameter=problem.parameter, code=problem.code,
+                   retry_after=problem.retry_after)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramDoor:
-    """A door at `prefixes` and below. `tell` gives an error its wire form.
+    """A door at `prefixes` and below. `tell` gives an error its wire form; what every error has is added by `refusal`.
 
     With `checks` the door itself finds out who comes in (a signed token, say); otherwise a key does where one is needed.
     """
@@ -29,6 +36,16 @@ class ProgramDoor:
     prefixes: tuple[str, ...]
     tell: Callable[[Trouble], Response]
     checks: bool = False
+
+    def refusal(self, trouble: Trouble) -> Response:
+        """The error as this door's programs read it, with its status."""
+        response = self.tell(trouble)
+        response.status_code = trouble.status
+        if trouble.retry_after:
+            response.headers["Retry-After"] = str(trouble.retry_after)
+        if trouble.status == 401 and not self.checks:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
 
     def holds(self, path: str) -> bool:
         return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self.prefixes)

@@ -8,25 +8,20 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
 
-from webbot.chat.completing import Completing
 from webbot.errors import BadInput, TooLong
 from webbot.messages import Delta, Message
 from webbot.services import Services
 from webbot.web.forms import FORBIDDEN
 from webbot.web.plain_text import plain_text
 from webbot.web.programs import ProgramDoor, Trouble
+from webbot.web.sending import close
 
 LONGEST_ANSWER = 200  # tokens
 
 
 def tell(trouble: Trouble) -> Response:
     """The sentence as a line of plain text."""
-    response = Response(f"{trouble.sentence}\n", trouble.status, content_type="text/plain; charset=utf-8")
-    if trouble.retry_after:
-        response.headers["Retry-After"] = str(trouble.retry_after)
-    if trouble.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+    return Response(f"{trouble.sentence}\n", content_type="text/plain; charset=utf-8")
 
 
 SOCRATIC_DOOR = ProgramDoor(prefixes=("/prompt",), tell=tell)
@@ -37,7 +32,6 @@ class Socratic:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.completing = Completing(services.engine, services.settings.max_answer)
         self.blueprint = Blueprint("socratic", __name__)
         self.blueprint.add_url_rule("/prompt", "prompt", self.prompt, methods=["POST"])
 
@@ -65,10 +59,10 @@ class Socratic:
         settings = self.services.settings
         persona = [Message(role="system", text=settings.socrates)] if settings.socrates else []
         options = dataclasses.replace(self.services.chat.options(self.services.engine.state()), max_tokens=LONGEST_ANSWER)
-        parts = self.completing.answers(owner, [*persona, Message(role="user", text=question)], options)
+        parts = self.services.chat.programs.answers(owner, [*persona, Message(role="user", text=question)], options)
         try:
             for _, part in parts:
                 if isinstance(part, Delta):
                     yield part.text or None
         finally:
-            parts.close()  # type: ignore[attr-defined] # a generator: this frees the model
+            close(parts)

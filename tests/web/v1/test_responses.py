@@ -7,6 +7,7 @@ import time
 import pytest
 from v1_client import BASE, Program, refusal
 
+from tests.engines.conftest import until
 from webbot.engines.echo import EchoEngine
 from webbot.errors import BadInput, Unavailable
 from webbot.web.access import program_owner
@@ -57,13 +58,6 @@ def events(response):
     assert [event["sequence_number"] for _, event in found] == list(range(len(found)))
     assert all(name == event["type"] for name, event in found)
     return found
-
-
-def until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def talk(services, response):
@@ -299,7 +293,7 @@ class TestRunning:
         thread.start()
         owner = program_owner("ann")
         until(lambda: services.store.conversations(owner) and services.chat.running(
-            owner, services.store.conversations(owner)[0].id))
+            owner, services.store.conversations(owner)[0].id), 10)
         about = services.store.conversations(owner)[0]
         answer = services.chat.running(owner, about.id).answer
         yield f"resp_{about.id}{answer.id}", found
@@ -307,7 +301,7 @@ class TestRunning:
         thread.join(10)
 
     def test_it_can_be_read_and_nothing_goes_on_after_it(self, ann, running):
-        until(lambda: ann.at(running[0]).json["output"])
+        until(lambda: ann.at(running[0]).json["output"], 10)
         told = ann.at(running[0]).json
         assert (told["status"], told["usage"], told["output"][0]["status"]) == ("in_progress", None, "in_progress")
         for store in (True, False):
@@ -318,7 +312,7 @@ class TestRunning:
     def test_it_can_be_stopped(self, ann, running):
         told = ann.at(f"{running[0]}/cancel", "POST")
         assert (told.status_code, told.json["status"]) == (200, "cancelled")
-        until(lambda: running[1])
+        until(lambda: running[1], 10)
         assert running[1][0]["status"] == "cancelled"
         assert refusal(ann.at(f"{running[0]}/cancel", "POST"), 409)[1] == "response_ended"
 

@@ -21,10 +21,10 @@ def check(folder: Path) -> dict[str, Any]:
     """Returns the model's config.json. Raises Unusable, naming the file that is wrong."""
     if not folder.is_dir():
         raise Unusable("There is no model folder {folder}.", folder=str(folder))
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     _refuse_code(folder / "config.json", config)
     if (folder / "tokenizer_config.json").exists():
-        _refuse_code(folder / "tokenizer_config.json", _read_json(folder / "tokenizer_config.json"))
+        _refuse_code(folder / "tokenizer_config.json", read_json(folder / "tokenizer_config.json"))
     if config.get("quantization_config"):
         raise Unusable("The model in {folder} is quantized. Please use one with plain weights.", folder=str(folder))
     if not (folder / "tokenizer.json").is_file():
@@ -38,7 +38,7 @@ def weights(folder: Path) -> list[Path]:
     """The safetensors files of the model. Raises Unusable when there is none, or one of the index is missing."""
     index = folder / "model.safetensors.index.json"
     if index.exists():
-        parts = _read_json(index).get("weight_map")
+        parts = read_json(index).get("weight_map")
         if not isinstance(parts, dict) or not all(isinstance(name, str) and Path(name).name == name for name in parts.values()):
             raise Unusable("{file} cannot be read as an index of weights.", file=str(index))
         files = [folder / name for name in sorted(set(parts.values()))]
@@ -80,14 +80,15 @@ def _check_weights(file: Path) -> None:
         )
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path, kind: type = dict) -> Any:
+    """The JSON of a file, a `kind`. Raises Unusable."""
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Unusable("{file} is missing: the folder is not a whole model.", file=str(file)) from None
     except (OSError, ValueError, RecursionError):
         raise Unusable("{file} cannot be read as JSON.", file=str(file)) from None
-    if not isinstance(value, dict):
+    if not isinstance(value, kind):
         raise Unusable("{file} cannot be read as JSON.", file=str(file))
     return value
 

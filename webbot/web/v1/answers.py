@@ -1,4 +1,4 @@
-"""The answers of chat/completions and completions, for the document. What is sent is written by chunks.py and texts.py."""
+"""The answers of chat/completions and completions, for the document. chunks.py and continuations.py write what is sent."""
 
 from __future__ import annotations
 

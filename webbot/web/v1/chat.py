@@ -14,16 +14,16 @@ from flask_openapi3 import APIBlueprint
 from pydantic import Field
 
 from webbot.errors import BadInput
-from webbot.messages import Conversation, Delta, Options
+from webbot.messages import Conversation, Options
 from webbot.services import Services
 from webbot.web.v1.answers import ChatCompletion
-from webbot.web.v1.chunks import Head, Part, chunks, completion
+from webbot.web.v1.chunks import Head, Part, chunks, completion, without_ticks
 from webbot.web.v1.functions import FunctionTool, ResponseFormat, ToolChoice, schema_of, tools_of
 from webbot.web.v1.joining import HEADER, joined_conversation, named_conversation
 from webbot.web.v1.messages import MOST_MESSAGES, AnyMessage, conversation
 from webbot.web.v1.models import check_language_model, fingerprint
 from webbot.web.v1.operations import Refused, operation
-from webbot.web.v1.sampling import Label, Sampled, sampled, with_usage
+from webbot.web.v1.sampling import MOST_TOKENS, Label, Sampled, sampled, with_usage
 from webbot.web.v1.stream import stream, whole
 from webbot.web.v1.turn import turn
 
@@ -36,7 +36,7 @@ class ChatRequest(Sampled):
     becomes a turn of that stored conversation, which has its own memory."""
 
     messages: list[AnyMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
-    max_completion_tokens: int | None = Field(None, ge=1, le=2**31 - 1)
+    max_completion_tokens: int | None = Field(None, ge=1, le=MOST_TOKENS)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
     response_format: ResponseFormat | None = None
@@ -105,15 +105,6 @@ class Chats:
 
     def _turn(self, about: Conversation, body: ChatRequest, options: Options) -> Iterator[tuple[int, Part]]:
         return turn(self.services, about, conversation(body.messages)[0].text, options)
-
-
-def without_ticks(parts: Iterator[tuple[int, Part]]) -> Iterator[tuple[int, Part] | None]:
-    """None in place of what says nothing."""
-    try:
-        for number, part in parts:
-            yield None if isinstance(part, Delta) and not part.text and not part.tokens else (number, part)
-    finally:
-        parts.close()  # type: ignore[attr-defined] # a generator: this frees the model
 
 
 def options_of(body: ChatRequest, defaults: Options) -> Options:

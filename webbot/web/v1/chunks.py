@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webbot.messages import Called, Delta, Finished, Token, ToolCall, Usage
+from webbot.web.sending import close
 
 LEAST_LOGPROB = -9999.0  # how OpenAI writes a token that is as good as impossible; JSON has no infinity
 Part = Delta | Called | Finished
@@ -63,6 +64,15 @@ def chunks(head: Head, parts: Iterable[tuple[int, Part]], *, usage: bool, logpro
         yield lines.encode() if lines else None
     if usage:
         yield f'{start},"choices":[],"usage":{json.dumps(usage_of(used))}}}\n\n'.encode()
+
+
+def without_ticks(parts: Iterator[tuple[int, Part]]) -> Iterator[tuple[int, Part] | None]:
+    """None in place of what says nothing."""
+    try:
+        for number, part in parts:
+            yield None if isinstance(part, Delta) and not part.text and not part.tokens else (number, part)
+    finally:
+        close(parts)
 
 
 @dataclass(slots=True)

@@ -16,8 +16,7 @@ from webbot.errors import BadInput
 from webbot.messages import Options
 from webbot.services import Services
 from webbot.web.v1.answers import TextCompletion
-from webbot.web.v1.chat import without_ticks
-from webbot.web.v1.chunks import Head
+from webbot.web.v1.chunks import Head, without_ticks
 from webbot.web.v1.continuations import Asked, chunks, completion
 from webbot.web.v1.models import check_language_model, fingerprint
 from webbot.web.v1.operations import Refused, one_of, operation

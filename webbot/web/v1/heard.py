@@ -16,7 +16,8 @@ from webbot.errors import BadInput, Problem, TooLong, Unavailable, Unusable
 from webbot.speech import subtitles
 from webbot.speech.segments import Segment, Wishes
 from webbot.speech.transcribe import Transcript
-from webbot.web.v1.stream import Chunk, close
+from webbot.web.sending import close
+from webbot.web.v1.stream import Chunk
 
 Found = Segment | Transcript | None
 Form = Literal["json", "text", "srt", "vtt", "verbose_json"]

@@ -27,9 +27,9 @@ class Sent(BaseModel):
 
 # A parameter of OpenAI's that is not honoured here: null, which is the same as absent, is all it takes.
 Refused = Annotated[None, Field(description="Not supported: only null.")]
-
-
 NONE_OF = "not_one_of"
+# How pydantic calls the branches of a union.
+ALTERNATIVES = frozenset({"str", "int", "float", "bool", "dict", "list", "none"})
 
 
 def one_of(
@@ -60,7 +60,7 @@ def operation(  # noqa: PLR0913 - what an operation of the document has
         if body is not None:
             parts["body"] = checked(body, json_body())
         if form is not None:
-            parts["form"] = checked(form, form_fields(form))
+            parts["form"] = checked(form, form_fields())
         return handler(**parts)
 
     view.__name__ = handler.__qualname__.replace(".", "_")  # doors may name their handlers alike
@@ -108,12 +108,9 @@ def parameter_name(location: Sequence[str | int]) -> str:
     return name[:100] or "".join(str(part) for part in location[:1])[:100]
 
 
-# How pydantic calls the branches of a union.
-ALTERNATIVES = frozenset({"str", "int", "float", "bool", "dict", "list", "none"})
-
-
-def form_fields(model: type[BaseModel]) -> dict[str, Any]:
-    """The fields and files of a form by name: a list where the model has one, else the value; twice the same name is refused."""
+def form_fields() -> dict[str, Any]:
+    """The fields and files of the request's form by name: a list where the name ends with [], else the value, which may come
+    but once."""
     found: dict[str, Any] = {}
     for fields in (request.form, request.files):
         for name in fields:

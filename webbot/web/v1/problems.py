@@ -42,18 +42,9 @@ def error_object(trouble: Trouble) -> dict[str, Any]:
 
 
 def tell(trouble: Trouble) -> Response:
-    response = jsonify(error_object(trouble))
-    response.status_code = trouble.status
-    if trouble.retry_after:
-        response.headers["Retry-After"] = str(trouble.retry_after)
-    if trouble.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+    return jsonify(error_object(trouble))
 
 
 def error_of(problem: Problem) -> dict[str, Any]:
     """The error object of a problem, for a stream that has begun."""
-    return error_object(Trouble(
-        status=problem.status, sentence=str(problem), parameter=problem.parameter, code=problem.code,
-        retry_after=problem.retry_after,
-    ))
+    return error_object(Trouble.of(problem))

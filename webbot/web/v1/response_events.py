@@ -10,8 +10,9 @@ from typing import Any
 from webbot.chat.responding import Part
 from webbot.errors import Problem
 from webbot.messages import Cancelled, Delta, Finished, Usage
+from webbot.web.sending import close
 from webbot.web.v1.response_object import Draft, State, item, part, response_object
-from webbot.web.v1.stream import Chunk, close
+from webbot.web.v1.stream import Chunk
 
 PATIENCE_SECONDS = 1.5  # a problem within this time is told with its status, before the first event
 

@@ -11,9 +11,10 @@ from pydantic_core import PydanticCustomError
 from webbot.chat.responding import Said, joined
 from webbot.errors import BadInput
 from webbot.messages import Message
+from webbot.web.v1.messages import MOST_MESSAGES, NAME
 from webbot.web.v1.operations import Sent, one_of
+from webbot.web.v1.sampling import MOST_TOKENS
 
-MOST_TOKENS = 2**31 - 1
 PARTS = ("input_text", "output_text", "text")
 NO_TEXT = "only parts of text are read here; there is no model for images, audio or files"
 NO_MESSAGE = "only items of the type message are read here"
@@ -59,7 +60,7 @@ def _message(value: Any) -> Any:
     return value
 
 
-Items = Annotated[list[Annotated[InputMessage, BeforeValidator(_message)]], Field(min_length=1, max_length=16_384)]
+Items = Annotated[list[Annotated[InputMessage, BeforeValidator(_message)]], Field(min_length=1, max_length=MOST_MESSAGES)]
 Input = Annotated[
     Annotated[str, Field(min_length=1), Tag("Text")] | Annotated[Items, Tag("Items")],
     one_of(lambda value: "Items" if isinstance(value, list) else "Text"),
@@ -82,7 +83,7 @@ class Format(Sent):
     model_config = ConfigDict(populate_by_name=False)
 
     type: Literal["text", "json_object", "json_schema"]
-    name: str | None = Field(None, min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")
+    name: str | None = Field(None, pattern=NAME)
     description: str | None = Field(None, max_length=4096)
     schema_: dict[str, Any] | None = Field(None, alias="schema")
     strict: bool | None = None

@@ -11,7 +11,7 @@ from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from webbot.chat.responding import After, Responding, Said
-from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong
+from webbot.errors import CONTEXT_EXCEEDED, BadInput, Conflict, NotFound, Problem, TooLong
 from webbot.messages import Conversation, Options
 from webbot.services import Services
 from webbot.web.v1.joining import joined_conversation, named_conversation
@@ -206,4 +206,4 @@ def _rename(problem: Problem, body: ResponseRequest) -> None:
         problem.parameter = problem.parameter or ("previous_response_id" if body.previous_response_id else "conversation")
     elif isinstance(problem, TooLong):
         problem.parameter = "input" if problem.parameter in ("", "messages") else problem.parameter
-        problem.code = problem.code or "context_length_exceeded"
+        problem.code = problem.code or CONTEXT_EXCEEDED

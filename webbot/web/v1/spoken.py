@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from flask import Response
 
 from webbot.errors import Unavailable
 from webbot.speech.packing import MEDIA_TYPES, Format
-from webbot.web.leaving import Left, gone
-from webbot.web.v1.stream import HEADERS, Chunk, close
+from webbot.web.sending import close, send
+from webbot.web.v1.stream import Chunk
 
 
 def sound(pieces: Iterator[bytes | None], form: Format) -> Response:
     """The pieces, each as soon as it is there. A Problem before the first one is raised; a later one cuts the answer off."""
-    left = gone()
-    first = _first(pieces, left)
-    return Response(_rest(first, pieces, left), mimetype=MEDIA_TYPES[form], headers=HEADERS)
+    return send(_some(pieces), MEDIA_TYPES[form])
 
 
 def sound_events(pieces: Iterator[bytes | None]) -> Iterator[Chunk]:
@@ -30,26 +28,14 @@ def sound_events(pieces: Iterator[bytes | None]) -> Iterator[Chunk]:
         close(pieces)
 
 
-def _first(pieces: Iterator[bytes | None], left: Callable[[], bool]) -> bytes:
+def _some(pieces: Iterator[bytes | None]) -> Iterator[bytes | None]:
+    """The pieces. Raises Unavailable where there is none at all."""
+    spoke = False
     try:
         for piece in pieces:
-            if piece:
-                return piece
-            if left():
-                raise Left("The client has left.")
-    except BaseException:
-        close(pieces)
-        raise
-    raise Unavailable("The program that speaks has failed. Please try again, or with another voice.")
-
-
-def _rest(first: bytes, pieces: Iterator[bytes | None], left: Callable[[], bool]) -> Iterator[bytes]:
-    try:
-        yield first
-        for piece in pieces:
-            if piece:
-                yield piece
-            elif left():
-                return
+            spoke = spoke or bool(piece)
+            yield piece or None
     finally:
         close(pieces)
+    if not spoke:
+        raise Unavailable("The program that speaks has failed. Please try again, or with another voice.")

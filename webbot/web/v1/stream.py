@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Response
 
 from webbot import metrics
 from webbot.errors import Problem
 from webbot.web.leaving import Left, gone
+from webbot.web.sending import HEADERS, Item, close, first_of
 from webbot.web.v1.problems import error_of
 
-Item = TypeVar("Item")
 ALIVE_SECONDS = 5.0  # a comment line this often keeps proxies from closing a silent stream
 LEFT_SECONDS = 0.2  # how often a client is looked for that waits for a whole answer
 FIRST_SECONDS = 2.0  # a problem within this time is told with its status; later ones go into the stream
-HEADERS = {"X-Accel-Buffering": "no"}
 # What a door yields: an object for one event, (name, object) for a named one, whole events that it wrote itself, None while
 # nothing comes.
 Chunk = dict[str, Any] | tuple[str, dict[str, Any]] | bytes | None
@@ -31,7 +30,7 @@ def stream(chunks: Iterator[Chunk], *, done: bool = True) -> Response:
     Left where the client has gone by then.
     """
     left = gone()
-    first = _first(chunks, left)
+    first: Chunk = first_of(chunks, left, FIRST_SECONDS)
     response = Response(_lines(first, chunks, left, done), mimetype="text/event-stream", headers=HEADERS)
     response.call_on_close(lambda: close(chunks))  # also where the client has left before the first line
     return response
@@ -55,13 +54,6 @@ def whole(items: Iterator[Item | None]) -> list[Item]:
     return found
 
 
-def close(items: Iterator[Any]) -> None:
-    """Ends a generator that may not have ended."""
-    end = getattr(items, "close", None)
-    if end is not None:
-        end()
-
-
 def event(chunk: dict[str, Any] | tuple[str, dict[str, Any]] | bytes) -> bytes:
     if isinstance(chunk, bytes):
         return chunk
@@ -72,20 +64,6 @@ def event(chunk: dict[str, Any] | tuple[str, dict[str, Any]] | bytes) -> bytes:
 
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _first(chunks: Iterator[Chunk], left: Callable[[], bool]) -> Chunk:
-    until = time.monotonic() + FIRST_SECONDS
-    try:
-        for chunk in chunks:
-            if chunk is not None or time.monotonic() > until:
-                return chunk
-            if left():
-                raise Left("The client has left.")
-    except BaseException:
-        close(chunks)
-        raise
-    return None
 
 
 def _lines(first: Chunk, chunks: Iterator[Chunk], left: Callable[[], bool], done: bool) -> Iterator[bytes]:

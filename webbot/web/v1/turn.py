@@ -5,26 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from webbot.errors import BadInput, Problem, TooLong
-from webbot.messages import Cancelled, Conversation, Delta, Event, Failed, Finished, Options, Usage
-from webbot.reply import Lagging, Reply, follow
+from webbot.messages import Cancelled, Conversation, Delta, Failed, Finished, Options, Usage
+from webbot.reply import Reply, follow_patiently, problem_of
 from webbot.services import Services
 
 TICK_SECONDS = 0.1
-
-
-class Ended(Problem):
-    """The turn failed; what was written of its answer is stored."""
-
-    def __init__(self, failed: Failed) -> None:
-        super().__init__(failed.sentence)
-        self.status = failed.status
 
 
 def turn(services: Services, about: Conversation, text: str, options: Options) -> Iterator[tuple[int, Delta | Finished]]:
     """Asks `text` in the conversation: (0, part) as the answer grows, an empty Delta at least every 0.1 s, then Finished.
 
     It begins when it is first advanced. Closing it stops the answer; Stop on the page ends it with the reason "stop".
-    Raises Conflict while another answer of the conversation runs, Ended when the answer fails, and what Chat.ask raises.
+    Raises Conflict while another answer of the conversation runs, what the answer fails with, and what Chat.ask raises.
     """
     services.chat.programs.check(options)
     try:
@@ -33,34 +25,15 @@ def turn(services: Services, about: Conversation, text: str, options: Options) -
         problem.parameter = problem.parameter or "messages"
         raise
     try:
-        for event in _events(reply, services):
+        for event in follow_patiently(reply, services.chat.channels, TICK_SECONDS):
             if isinstance(event, Failed):
-                raise Ended(event)
+                raise problem_of(event)
             if isinstance(event, Delta | Finished):
                 yield 0, event
             else:
                 yield 0, _stopped(services, reply) if isinstance(event, Cancelled) else Delta("")
     finally:
         reply.stop()
-
-
-def _events(reply: Reply, services: Services) -> Iterator[Event | None]:
-    """What `follow` gives, for as slow a reader as there may be: one that was cut off goes on where it was."""
-    told = 0
-    while True:
-        seen = 0
-        try:
-            for event in follow(reply, services.chat.channels, TICK_SECONDS):
-                if isinstance(event, Delta):
-                    fresh = event.text[max(0, told - seen):]
-                    seen += len(event.text)
-                    told = max(told, seen)
-                    yield Delta(fresh)
-                else:
-                    yield event
-            return
-        except Lagging:
-            continue
 
 
 def _stopped(services: Services, reply: Reply) -> Finished:
