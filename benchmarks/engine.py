@@ -24,13 +24,13 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from webbot.engines.catalog import STARTER  # noqa: E402
 from webbot.engines.llama import loading  # noqa: E402
 from webbot.engines.llama.runner import Request, Runner  # noqa: E402
 from webbot.engines.llama.scheduler import Scheduler  # noqa: E402
 from webbot.engines.llama.slots import ATTENTION, SlotCache  # noqa: E402
 from webbot.engines.local import LocalEngine  # noqa: E402
 from webbot.messages import Message, Options  # noqa: E402
+from webbot.models.catalog import STARTER  # noqa: E402
 
 SHAPE_1B = {
     "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,

@@ -32,10 +32,10 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from webbot.engines.catalog import STARTER  # noqa: E402
 from webbot.engines.local import _packed  # noqa: E402
 from webbot.messages import Options  # noqa: E402
 from webbot.modelhost.frames import HEAD  # noqa: E402
+from webbot.models.catalog import STARTER  # noqa: E402
 
 STREAMS = (1, 16)
 FIRSTS = 30  # answers of which the first byte is timed

@@ -148,7 +148,7 @@ def transcribe(given: argparse.Namespace) -> int:
 
 
 def models(given: argparse.Namespace) -> int:
-    from webbot.engines import catalog
+    from webbot.models import catalog
 
     chosen = _settings(given)
     if given.action == "load":
@@ -168,7 +168,7 @@ def models(given: argparse.Namespace) -> int:
 
 def _load(name: str | None, chosen: Settings) -> int:
     """Downloads a model in a process of its own and shows how far it is."""
-    from webbot.engines import catalog
+    from webbot.models import catalog
 
     if not name:
         raise SettingsError("Which model? `python -m webbot models` lists the names.")

@@ -14,7 +14,6 @@ from typing import IO, Any
 from webbot import folder
 from webbot.auth import access_code
 from webbot.chat import INTERRUPTED, Chat, Limits
-from webbot.engines import catalog
 from webbot.engines.base import Engine, EngineState
 from webbot.engines.echo import EchoEngine
 from webbot.engines.embedder import Embedder
@@ -23,6 +22,7 @@ from webbot.engines.local import LocalEngine
 from webbot.errors import SettingsError, Unavailable
 from webbot.exchange import Coming, Exchange
 from webbot.messages import Options
+from webbot.models import catalog
 from webbot.settings import Settings
 from webbot.speech import weights
 from webbot.speech.segments import Segment, Wishes

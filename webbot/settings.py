@@ -93,13 +93,40 @@ class Settings:
         choices=("auto", "bfloat16", "float32"),
     )
     gguf: str = setting(
-        "", "Reserved: a quantised model file (GGUF). It is not served yet; the model of this table answers.",
-        aliases=("LLAMA_MODEL_FILE",),
+        "", "A quantised model file (GGUF). It answers unless `model` names another one.", aliases=("LLAMA_MODEL_FILE",),
     )
+    gpu_layers: int = setting(
+        -1, "How many layers of a GGUF model the GPU computes, where the package was built for one; -1: all.",
+        least=-1, most=10_000,
+    )
+    unload_after: int = setting(
+        0, "A model that nobody has asked for so many seconds leaves the memory; the next question loads it again. 0: never.",
+        least=0, most=604_800,
+    )
+    model_memory: float = setting(
+        0.0, "What all models together may take of the GPU's memory (without a GPU: of this machine's), in GB; 0: what there is.",
+        least=0, most=100_000,
+    )
+
+    # models that run elsewhere
+    remote_url: str = setting(
+        "", "The address of a model server with OpenAI's API (TGI, vLLM, Ollama, llama-server, another webbot), such as "
+        "http://192.168.1.5:8000/v1. It answers unless `model` or `gguf` names another one.", aliases=("LLM__URL",),
+    )
+    remote_key: str = setting("", "The key of that server.", aliases=("LLM__CREDS",), secret=True)
+    remote_model: tuple[str, ...] = setting(
+        (), "The models of that server, separated by commas; the first one answers. Empty: those that the server lists.",
+        aliases=("LLM__MODEL",),
+    )
+    remote_end: str = setting("", "A text at which that server's answers end.", aliases=("LLM__EOS_TOKEN",))
     openai_key: str = setting(
-        "", "Reserved: a key for OpenAI's models. They are not served yet; the model of this table answers.",
+        "", "A key for OpenAI. Models that are not here are then asked there when a program names them.",
         aliases=("OPENAI_API_KEY",), secret=True,
     )
+    openai_url: str = setting("https://api.openai.com/v1", "The address of OpenAI.", aliases=("OPENAI_BASE_URL",))
+    openai_models: tuple[str, ...] = setting((), "OpenAI's models that the page's menu shows, separated by commas.")
+
+    # how the language models compute
     context: int = setting(
         8192, "The window in tokens; never more than the model's own.", aliases=("LLAMA_CONTEXT_SIZE", "MAX_CONTEXT_LENGHT"),
         least=256, most=1_048_576,
@@ -125,6 +152,10 @@ class Settings:
     speech: bool = setting(True, "Turn microphone audio into text.")
     speech_model: str = setting(
         "base", "The Whisper model: a name of openai-whisper or a file. The starter stands in while it is not here.",
+    )
+    speech_engine: str = setting(
+        "whisper", "What computes Whisper: openai-whisper, or ctranslate2, which is faster without a GPU.",
+        choices=("whisper", "ctranslate2"),
     )
     speech_language: str = setting("", "The language that is spoken, like en or zh. Empty: found from the audio.")
     voice: str = setting(

@@ -61,7 +61,8 @@ def padded(wav, tmp_path, seconds=12):
 
 def send(page):
     """Ends the recording, unless the silence behind the words has ended it already."""
-    page.evaluate("""() => { const button = document.querySelector('[data-voice="send"]'); if (button.offsetParent) button.click(); }""")
+    button = page.locator('[data-voice="send"]')
+    button.evaluate("button => { if (button.offsetParent) button.click(); }")
 
 
 def test_a_spoken_question_is_answered_and_the_answer_is_spoken(speak, tmp_path):

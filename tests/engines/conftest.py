@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from webbot.engines.catalog import STARTER
 from webbot.engines.local import LocalEngine
 from webbot.messages import Message
+from webbot.models.catalog import STARTER
 
 
 def until(condition, seconds=60.0):

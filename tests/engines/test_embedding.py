@@ -9,10 +9,10 @@ from test_runner import prompts, read, running, submit
 from transformers import AutoModelForCausalLM
 
 from tests.engines.conftest import messages, until
-from webbot.engines.catalog import STARTER
 from webbot.engines.llama.embedding import Embedding
 from webbot.errors import BadInput, TooLong, Unavailable
 from webbot.messages import Options
+from webbot.models.catalog import STARTER
 
 pytestmark = pytest.mark.model
 

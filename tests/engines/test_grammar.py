@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from webbot.engines.catalog import STARTER
 from webbot.engines.llama.grammar import MOST_CHARACTERS, Constraint
 from webbot.engines.llama.vocabulary import Vocabulary
 from webbot.errors import BadInput
+from webbot.models.catalog import STARTER
 
 pytestmark = pytest.mark.model
 ENDS = (1, 4)

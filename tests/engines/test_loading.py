@@ -7,10 +7,10 @@ import socket
 
 import pytest
 
-from webbot.engines.catalog import STARTER
 from webbot.engines.llama import folder as folders
 from webbot.engines.llama import loading
 from webbot.errors import Unusable
+from webbot.models.catalog import STARTER
 
 pytestmark = pytest.mark.model
 

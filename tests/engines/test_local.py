@@ -8,10 +8,10 @@ import time
 import pytest
 
 from tests.engines.conftest import messages, until
-from webbot.engines.catalog import STARTER
 from webbot.engines.local import LocalEngine
 from webbot.errors import BadInput, TooMany, Unavailable
 from webbot.messages import Options
+from webbot.models.catalog import STARTER
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 GREEDY = Options(temperature=0)

@@ -9,9 +9,9 @@ from test_grammar import closed, fits
 from transformers import AutoModelForCausalLM
 
 from tests.engines.conftest import messages, until
-from webbot.engines.catalog import STARTER
 from webbot.errors import BadInput, TooLong
 from webbot.messages import Called, Delta, Finished, Options, Tool
+from webbot.models.catalog import STARTER
 
 pytestmark = pytest.mark.model
 FRANCE = "What is the capital of France?"

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from tests.engines.tool_templates import FAMILIES, tokenizer_of
-from webbot.engines.catalog import STARTER
 from webbot.engines.llama.prompt import PromptBuilder
 from webbot.errors import BadInput, Unusable
 from webbot.messages import Message, Tool, ToolCall
+from webbot.models.catalog import STARTER
 
 pytestmark = pytest.mark.model
 TOKENIZER = AutoTokenizer.from_pretrained(STARTER)

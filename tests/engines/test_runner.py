@@ -8,11 +8,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from webbot.engines.catalog import STARTER
 from webbot.engines.llama.runner import Request, Runner
 from webbot.engines.llama.scheduler import Scheduler
 from webbot.engines.llama.slots import SlotCache
 from webbot.errors import Unavailable
+from webbot.models.catalog import STARTER
 
 pytestmark = pytest.mark.model
 LENGTH = 24

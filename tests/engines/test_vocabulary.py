@@ -4,9 +4,9 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from webbot.engines.catalog import STARTER
 from webbot.engines.llama.vocabulary import Vocabulary
 from webbot.errors import BadInput
+from webbot.models.catalog import STARTER
 
 pytestmark = pytest.mark.model
 TEXT = "Dogs don't fly: 你好 🌍 é\n\n  x\t<|eot_id|>"

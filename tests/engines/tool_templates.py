@@ -4,7 +4,7 @@ import copy
 
 from transformers import AutoTokenizer
 
-from webbot.engines.catalog import STARTER
+from webbot.models.catalog import STARTER
 
 # As Llama 3.2: tools in the first user's message, or in the system's when `tools_in_user_message` is false; one call a message.
 LLAMA = """{{- bos_token }}

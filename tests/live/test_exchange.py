@@ -5,8 +5,8 @@ import time
 import httpx
 import pytest
 
-from tests.engines.hub_server import Hub
 from tests.live.conftest import JSON, ROOT, until
+from tests.models.hub_server import Hub
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 NAME = "meta-llama/Llama-3.2-1B-Instruct"

@@ -6,12 +6,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from webbot.engines.catalog import STARTER
 from webbot.engines.llama.grammar import Constraint
 from webbot.engines.llama.prompt import PromptBuilder
 from webbot.engines.llama.tools import Calls
 from webbot.engines.llama.vocabulary import Vocabulary
 from webbot.messages import Message, Tool
+from webbot.models.catalog import STARTER
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 WEATHER = Tool(name="get_weather", description="Get the weather in a place", parameters={

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from webbot.errors import BadInput
 from webbot.messages import Called, Delta, Finished, Message, Options
@@ -31,10 +31,11 @@ class EngineState:
     `context` is the window in tokens. A prompt of n messages takes `opening` tokens and, for each message, `frame` tokens
     and those of its text: the control tokens of the model's template. `tokenizer` names the counting; counts made
     under another name are void. `starter` is true for the small model in the box. `abilities` are those of ABILITIES that it has.
+    A "sleeping" engine holds no memory and loads when it is woken. `memory` are the bytes that it holds, 0 where nobody knows.
     """
 
     name: str
-    status: Literal["loading", "ready", "failed"]
+    status: Literal["sleeping", "loading", "ready", "failed"]
     progress: float | None = None
     sentence: str = ""
     context: int = 0
@@ -43,6 +44,7 @@ class EngineState:
     tokenizer: str = ""
     starter: bool = False
     abilities: frozenset[str] = frozenset()
+    memory: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,18 @@ class Engine(ABC):
     def busy(self) -> int:
         """How many answers are in work or waiting."""
 
+    def wake(self) -> None:
+        """Begins to load a sleeping model; returns at once. Whoever wants an answer calls this before waiting for it."""
+
     def close(self) -> None:
         """Ends what the engine started. Nothing of it is left when this returns."""
+
+
+class Engines(Protocol):
+    """All models that can be asked, by name."""
+
+    def engine(self, name: str = "") -> Engine:
+        """The engine of that name; "" is the one that serves by default. Raises NotFound."""
 
 
 # The ability behind each option that not every engine honours, and the name programs know it by.

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from hub_server import Hub
 
-from webbot.engines import catalog
-from webbot.engines.catalog import STARTER
+from tests.models.hub_server import Hub
+from webbot.models import catalog
+from webbot.models.catalog import STARTER
 from webbot.settings import ROOT, process_environment
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ def start_hub():
 
 
 def download(name, folder, hub, **environment):
-    command = [sys.executable, "-m", "webbot.engines.download", name, str(folder)]
+    command = [sys.executable, "-m", "webbot.models.download", name, str(folder)]
     clean = {"HF_HUB_OFFLINE": "0", "HF_TOKEN": "", "HF_HOME": str(folder.parent / "home")} | environment
     done = subprocess.run(
         command, cwd=ROOT, env=process_environment(**clean, HF_ENDPOINT=hub), capture_output=True, text=True,
@@ -108,7 +108,7 @@ def test_an_interrupted_download_goes_on_where_it_was(model, start_hub, tmp_path
     hub = start_hub({OFFICIAL: model})
     hub.break_after, hub.silent = 20_000_000, True
     folder = tmp_path / "model"
-    command = [sys.executable, "-m", "webbot.engines.download", "llama-3.2-1b", str(folder)]
+    command = [sys.executable, "-m", "webbot.models.download", "llama-3.2-1b", str(folder)]
     environment = process_environment(HF_ENDPOINT=hub.address, HF_HUB_OFFLINE="0", HF_HOME=str(tmp_path / "home"))
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:  # killed in the middle of the weights
@@ -169,7 +169,7 @@ def test_a_model_with_pickles_only(model, start_hub, tmp_path):
 def test_a_full_disk(model, start_hub, tmp_path):
     """The limit on the size of a file stands for a disk that is full: the write fails in the middle."""
     hub = start_hub({OFFICIAL: model})
-    command = [sys.executable, "-m", "webbot.engines.download", "llama-3.2-1b", str(tmp_path / "model")]
+    command = [sys.executable, "-m", "webbot.models.download", "llama-3.2-1b", str(tmp_path / "model")]
     limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 10000; exec "$@"', "limited", *command]
     environment = process_environment(HF_ENDPOINT=hub.address, HF_HUB_OFFLINE="0", HF_HOME=str(tmp_path / "home"))
     done = subprocess.run(limited, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -5,9 +5,9 @@ import shutil
 import pytest
 from huggingface_hub import constants
 
-from webbot.engines import catalog
-from webbot.engines.catalog import STARTER
 from webbot.errors import NotFound, Unavailable
+from webbot.models import catalog
+from webbot.models.catalog import STARTER
 from webbot.settings import Settings
 
 

@@ -1,4 +1,4 @@
-"""Fetches a language model from the hub: `python -m webbot.engines.download NAME FOLDER`, a process of its own.
+"""Fetches a language model from the hub: `python -m webbot.models.download NAME FOLDER`, a process of its own.
 
 Prints one JSON line {"done": bytes, "total": bytes, "sentence": text} a step; after a failure the last line's sentence says
 why, and the exit status is 1. The files come into FOLDER.part, where an interrupted download goes on, and become FOLDER when
@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
-from webbot.engines import catalog
 from webbot.errors import BadInput, DiskFull, NotAllowed, NotFound, Problem, Unavailable, Unusable
+from webbot.models import catalog
 
 WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "tokenizer*", "LICENSE*")
 UNWANTED = ("*/*", "consolidated*", "*.py", "*.bin", "*.pth", "*.pkl")
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
-        print("usage: python -m webbot.engines.download NAME FOLDER", file=sys.stderr)  # noqa: T201
+        print("usage: python -m webbot.models.download NAME FOLDER", file=sys.stderr)  # noqa: T201
         return 2
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:

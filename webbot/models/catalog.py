@@ -120,7 +120,7 @@ def download_command(found: Found, settings: Settings) -> list[str]:
     """The command that brings the model to the folder where `find` sees it. Raises Unavailable when no hub may be asked."""
     if settings.offline:
         raise Unavailable("This server never asks a model hub (WEBBOT_OFFLINE). Please put the model into its folder by hand.")
-    return [sys.executable, "-m", "webbot.engines.download", found.name, str(settings.models / _folder_name(found.name))]
+    return [sys.executable, "-m", "webbot.models.download", found.name, str(settings.models / _folder_name(found.name))]
 
 
 def _starter() -> Found:
