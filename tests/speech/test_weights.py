@@ -37,6 +37,8 @@ def test_names_and_paths(tmp_path, monkeypatch):
     assert weights.find(str(cached), models) == weights.Found(cached.resolve(), "base")
     assert weights.find(str(tmp_path / "nowhere.pt"), models) is None
     assert weights.known("turbo") and not weights.known("nonsense") and not weights.known("")
+    assert weights.find("whisper-large-v3-turbo", models) == weights.Found(own, "whisper-large-v3-turbo")
+    assert weights.find("whisper-starter", models) == weights.STARTER
 
 
 @pytest.mark.slow

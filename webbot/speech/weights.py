@@ -25,6 +25,7 @@ CHECKSUMS = {
     "large-v3-turbo": "aff26ae408abcba5fbf8813c21e62b0941638c5f6eebfb145be0c9839262a19a",
 }
 SHORT_NAMES = {"large": "large-v3", "turbo": "large-v3-turbo"}
+PREFIX = "whisper-"  # the language models' list and the hub call "base" whisper-base
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +45,32 @@ def folder(models: Path) -> Path:
     return models / "whisper"
 
 
+def full_name(name: str) -> str:
+    """openai-whisper's own name: "turbo" and "whisper-large-v3-turbo" are large-v3-turbo. Other names and paths stay."""
+    plain = name.removeprefix(PREFIX)
+    plain = SHORT_NAMES.get(plain, plain)
+    return plain if plain in CHECKSUMS or plain == STARTER.name else name
+
+
 def known(name: str) -> bool:
     """Whether openai-whisper publishes weights of that name."""
-    return SHORT_NAMES.get(name, name) in CHECKSUMS
+    return full_name(name) in CHECKSUMS
 
 
 def address(name: str, source: str = SOURCE) -> tuple[str, str]:
     """The address of published weights and their SHA-256. Raises KeyError for an unknown name."""
-    full = SHORT_NAMES.get(name, name)
+    full = full_name(name)
     return f"{source}/{CHECKSUMS[full]}/{full}.pt", CHECKSUMS[full]
 
 
 def find(name: str, models: Path) -> Found | None:
     """The weights of a name (downloaded here or by openai-whisper itself) or of a path; None while they are not here."""
-    if name == STARTER.name:
+    if full_name(name) == STARTER.name:
         return STARTER
     if not known(name):
         path = Path(name).expanduser()
         return Found(path.resolve(), path.stem) if name and path.is_file() else None
-    file = f"{SHORT_NAMES.get(name, name)}.pt"
+    file = f"{full_name(name)}.pt"
     for place in (folder(models), Path.home() / ".cache" / "whisper"):
         if _complete(place / file):
             return Found(place / file, name)
