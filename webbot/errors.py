@@ -80,5 +80,11 @@ class DiskFull(Problem):
     status = 507
 
 
+class NoMemory(Problem):
+    """A model's memory does not hold what one request needs. Shorter requests go on."""
+
+    status = 507
+
+
 class SettingsError(Problem):
     """A setting or a file that the start-up needs is wrong: one line on the terminal, exit status 2."""

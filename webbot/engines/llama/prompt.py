@@ -1,6 +1,6 @@
 """Messages and tools to token ids, piece by piece, so that what a person types can never become a control token.
 
-The model's own chat template (rendered in transformers' sandbox) says what stands between the texts: it is rendered with
+The model's own chat template (rendered in a process of its own, see template) says what stands between the texts: it is rendered with
 placeholders and cut there. Its pieces are read with control tokens, the texts without. For ordinary text the result equals
 transformers' `apply_chat_template`. Tools, calls and their results go through the template as they are, because it may write
 them as JSON: in them each control token's text has a placeholder of its own.
@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from itertools import chain, zip_longest
 from typing import Any
 
+from webbot.engines.llama.template import TemplateError, renderer
 from webbot.errors import BadInput, Problem, Unusable
 from webbot.messages import Message, Tool, ToolCall
 
@@ -23,7 +24,7 @@ ROLES = ("system", "user", "assistant", "tool")
 PLAIN_ROLES = ROLES[:3]
 # The Llama 3 templates print a date. A fixed one (their own default) keeps the prompt, and so the prefix cache, stable.
 DATE = "26 Jul 2024"
-PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")
+PLACEHOLDER = re.compile("\ue000([0-9]{1,9})\ue001")
 PROBE = Tool(name="probe_of_tools", parameters={"type": "object", "properties": {}})
 
 
@@ -77,12 +78,13 @@ class PromptBuilder:
     def render(self, chat: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = (), opening: bool = True) -> str:
         """What the template makes of messages and tools in transformers' form, with the opening of an answer or without."""
         try:
-            return self._tokenizer.apply_chat_template(
-                list(chat), tools=list(tools) or None, tokenize=False, add_generation_prompt=opening, date_string=DATE
-            )
-        except Exception as error:  # a template is a program of strangers: anything can come out of it
-            reason = f"{type(error).__name__}: {error}".replace("\n", " ")[:160]
-            raise Unusable("The model's chat template cannot be used ({reason}).", reason=reason) from None
+            source = self._tokenizer.get_chat_template(tools=list(tools) or None)
+            return renderer().render(source, {
+                **self._tokenizer.special_tokens_map, "messages": list(chat), "tools": list(tools) or None, "documents": None,
+                "add_generation_prompt": opening, "date_string": DATE,
+            })
+        except (TemplateError, TypeError, ValueError, RecursionError) as error:  # several templates in a form that transformers does not know
+            raise Unusable("The model's chat template cannot be used ({reason}).", reason=str(error)[:160]) from None
 
     @cached_property
     def shows_several_calls(self) -> bool:
@@ -108,7 +110,8 @@ class PromptBuilder:
         numbers = [int(number) for number in parts[1::2]]
         texts = [self._encode_text(message.text) if _is_plain(message) else [] for message in messages]
         texts += [self._read_as_text(text) for text in disguise.texts]
-        if [number for number in numbers if number < len(messages)] != [n for n, m in enumerate(messages) if _is_plain(m)]:
+        plain = [number for number, message in enumerate(messages) if _is_plain(message)]
+        if [number for number in numbers if number < len(messages)] != plain or max(numbers, default=0) >= len(texts):
             raise Unusable("The model's chat template does not show every message once, in order.")
         pieces = [self._encode_piece(piece) for piece in parts[::2]]
         return list(chain.from_iterable(chain.from_iterable(
