@@ -245,17 +245,17 @@ def process_environment(**changes: str) -> dict[str, str]:
 # What the process of a model may know of its surroundings. Everything else stays out: keys, tokens and proxies have many names.
 MODEL_NAMES = frozenset({
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH",
-    "VIRTUAL_ENV", "CONDA_PREFIX", "GLIBC_TUNABLES", "XDG_CACHE_HOME",
+    "VIRTUAL_ENV", "CONDA_PREFIX", "GLIBC_TUNABLES", "XDG_CACHE_HOME", "IMAGEIO_FFMPEG_EXE",
 })
 MODEL_PREFIXES = (
     "LC_", "PYTHON", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "ATEN_", "TORCH", "PYTORCH_", "CUDA_", "CUBLAS_",
-    "CUDNN_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "ROCM_", "AMD_", "GGML_", "CT2_", "MALLOC_", "COVERAGE_",
+    "CUDNN_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "ROCM_", "AMD_", "VK_", "GGML_", "CT2_", "MALLOC_", "COVERAGE_",
 )
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
 
 
 def model_environment(**changes: str) -> dict[str, str]:
-    """The environment for the process of a model: what computing needs of this one's, and `changes`. Model files are strangers'."""
+    """The environment for the process of a model: what computing needs of this one's, and `changes`."""
     return {
         name: value for name, value in os.environ.items()
         if (name in MODEL_NAMES or name.startswith(MODEL_PREFIXES)) and not any(word in name.upper() for word in SECRET_WORDS)

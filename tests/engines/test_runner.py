@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from webbot.engines.llama.runner import Request, Runner
 from webbot.engines.llama.scheduler import Scheduler
 from webbot.engines.llama.slots import SlotCache
-from webbot.errors import Unavailable
+from webbot.errors import NoMemory
 from webbot.models.catalog import STARTER
 
 pytestmark = pytest.mark.model
@@ -181,6 +181,6 @@ def test_out_of_memory_ends_the_answer_with_a_sentence_and_the_next_one_works(lo
         assert read(submit(runner, prompt))[0] == expected(prompt)
         model.fails = True
         _, problem = read(submit(runner, [*prompt, 9]))
-        assert isinstance(problem, Unavailable)
+        assert isinstance(problem, NoMemory)
         assert "memory" in str(problem)
         assert read(submit(runner, prompt))[0] == expected(prompt)

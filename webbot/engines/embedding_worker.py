@@ -16,10 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from webbot.errors import BadInput, TooMany
-from webbot.modelhost import LEFT, awaited, serve
+from webbot.modelhost import LEFT, Step, awaited, serve
 
 if TYPE_CHECKING:
     from webbot.engines.embedding_model import EmbeddingModel
@@ -33,6 +31,7 @@ class EmbeddingWorker:
         self.computing = ThreadPoolExecutor(1, "model")
         self.inside: Counter[str] = Counter()
         self.lock = threading.Lock()
+        self.step = Step()
         self.model: EmbeddingModel
 
     def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
@@ -54,6 +53,13 @@ class EmbeddingWorker:
             with self.lock:
                 self.inside[owner] -= 1
 
+    def step_seconds(self) -> float:
+        return self.step.seconds()
+
+    def _compute(self, sentences: Sequence[Sequence[int]]) -> bytes:
+        with self.step:
+            return self.model.embed(sentences).numpy().astype("<f4").tobytes()
+
     def _enter(self, owner: str) -> None:
         with self.lock:
             if self.inside.total() >= self.arguments.queue or self.inside[owner] >= self.arguments.queue_owner:
@@ -72,11 +78,10 @@ class EmbeddingWorker:
                 if gone():
                     return
         for places in batches([len(ids) for ids in sentences]):
-            computing = self.computing.submit(self.model.embed, [sentences[place] for place in places])
-            vectors = yield from awaited(computing, gone)
-            if vectors is LEFT:
+            computing = self.computing.submit(self._compute, [sentences[place] for place in places])
+            data = yield from awaited(computing, gone)
+            if data is LEFT:
                 return
-            data = vectors.numpy().astype(np.dtype("<f4")).tobytes()
             yield {"places": places, "vectors": base64.b64encode(data).decode()}
         yield {"tokens": sum(map(len, sentences)) - self.model.frame * len(sentences)}
 

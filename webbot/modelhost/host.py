@@ -22,7 +22,8 @@ from typing import Any, Literal
 
 from webbot.errors import Unavailable
 from webbot.modelhost import frames
-from webbot.settings import ROOT, process_environment
+from webbot.modelhost.serving import ANEW
+from webbot.settings import ROOT, model_environment
 
 TICK_SECONDS = 0.05
 MOST_CRASHES, CRASH_SECONDS = 5, 300.0
@@ -44,7 +45,8 @@ class ModelHost:
     """A model's process, from `start` to `stop`.
 
     After `patience` seconds without a sign of life the process counts as hung and is killed. A process that ends by itself
-    is started again, but not after 5 crashes in 5 minutes. `busy` counts the requests of `asking` that are in work or wait.
+    is started again, but not after 5 crashes in 5 minutes. It knows little of this one's environment, and has no network where
+    the system allows that. `busy` counts the requests of `asking` that are in work or wait.
     """
 
     def __init__(
@@ -97,7 +99,8 @@ class ModelHost:
             self._kill()
             if self._stopping.is_set() or final:
                 return
-            self._crashes.append(time.monotonic())
+            if self.process is None or self.process.returncode != ANEW:
+                self._crashes.append(time.monotonic())
             if len(self._crashes) == MOST_CRASHES and self._crashes[-1] - self._crashes[0] < CRASH_SECONDS:
                 log.error("%s crashed %d times; it is not started again", self.name, MOST_CRASHES)
                 self._state = HostState(
@@ -113,7 +116,7 @@ class ModelHost:
         self.socket_path.unlink(missing_ok=True)
         self.process = subprocess.Popen(
             [*self.command, "--socket", str(self.socket_path)],
-            stdin=subprocess.PIPE, cwd=ROOT, env=process_environment(**self.environment),
+            stdin=subprocess.PIPE, cwd=ROOT, env=model_environment(**self.environment),
             start_new_session=True,  # Ctrl-C in the terminal is for the server, which ends its models in order
         )
 
@@ -124,7 +127,11 @@ class ModelHost:
                 connection.settimeout(self.patience)
                 frames.send(connection, {"watch": True})
                 while True:
-                    state = frames.receive(connection)[0]["state"]
+                    received = frames.receive(connection)[0]
+                    state = received["state"]
+                    if received.get("step", 0) > self.patience:
+                        log.error("%s has computed for %.0f s without an end and is killed", self.name, received["step"])
+                        return False
                     self._state = HostState(
                         status=state["status"], progress=state["progress"], sentence=state["sentence"], info=state["info"]
                     )

@@ -1,7 +1,8 @@
 """The side with the model: loads it, answers each connection in a thread of its own, and ends when its parent is gone.
 
-A first frame {"watch": true} asks for the state of the process: one frame at once, on every change and every second. Any
-other first frame is a request for the worker; what the worker yields goes back as {"frame": ...}, then {"end": true}.
+A first frame {"watch": true} asks for the state of the process: one frame {"state": ..., "step": seconds} at once, on every
+change and every second; "step" is how long the present computation has taken. Any other first frame is a request for the
+worker; what the worker yields goes back as {"frame": ...}, then {"end": true}.
 """
 
 from __future__ import annotations
@@ -13,19 +14,25 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from webbot.errors import Problem, Unavailable
-from webbot.modelhost import frames
+from webbot.modelhost import frames, network
 
 HEARTBEAT_SECONDS = 1.0
+ANEW = 75  # the exit status of a process that wants to be started again, and has not crashed
 log = logging.getLogger(__name__)
 
 
 class Worker(Protocol):
-    """What a process with a model supplies."""
+    """What a process with a model supplies.
+
+    One with a method `step_seconds()`, how long its present computation has taken, is also killed when that hangs while nobody
+    waits for it.
+    """
 
     def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
         """Loads the model, reporting progress (0 to 1 or None, and a sentence). Returns what the asking side may know of it.
@@ -40,7 +47,14 @@ class Worker(Protocol):
 def serve(socket_path: str | Path, worker: Worker) -> None:
     """Serves `worker` at `socket_path` until the parent closes stdin or SIGTERM comes. Call it in the main thread."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    if not network.leave():
+        log.info("this process keeps its network: the system does not let it go without")
     _Server(str(socket_path), worker).run()
+
+
+def begin_anew() -> NoReturn:
+    """Ends this process, at once; it is started again."""
+    os._exit(ANEW)
 
 
 class _Server:
@@ -77,7 +91,7 @@ class _Server:
             info = self.worker.load(lambda progress, sentence: self._set(progress=progress, sentence=sentence))
         except Problem as problem:
             self._set(status="failed", problem=frames.pack_problem(problem), sentence=str(problem), progress=None)
-        except Exception:
+        except BaseException:  # also a panic of a library in Rust: without the thread the process would load for ever
             log.exception("the model could not be loaded")
             os._exit(1)
         else:
@@ -90,8 +104,12 @@ class _Server:
 
     def _accept(self) -> None:
         while True:
-            connection, _ = self.listener.accept()
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+            try:
+                connection, _ = self.listener.accept()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+            except (OSError, RuntimeError, MemoryError):  # no descriptor, no thread: the next one may have more luck
+                log.exception("a request could not be taken")
+                time.sleep(0.1)
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:
@@ -105,10 +123,11 @@ class _Server:
                 pass  # the client has left
 
     def _report(self, connection: socket.socket) -> None:
+        step_seconds = getattr(self.worker, "step_seconds", float)
         while True:
             with self.changed:
                 state = self.state
-            frames.send(connection, {"state": state})
+            frames.send(connection, {"state": state, "step": step_seconds()})
             with self.changed:
                 if self.state is state:
                     self.changed.wait(HEARTBEAT_SECONDS)

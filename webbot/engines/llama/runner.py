@@ -6,7 +6,6 @@ The other threads submit requests and read their tokens.
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
@@ -21,14 +20,19 @@ from webbot.engines.llama.embedding import Embedding
 from webbot.engines.llama.sampling import Wish, choose
 from webbot.engines.llama.scheduler import Answer, Copy, Scheduler, Step
 from webbot.engines.llama.shaping import Choice, Shaping, choose_shaped
-from webbot.engines.llama.slots import SlotCache
-from webbot.errors import Problem, Unavailable
+from webbot.engines.llama.slots import TOO_LONG, SlotCache
+from webbot.errors import NoMemory, Problem, Unavailable
+from webbot.modelhost import Step as Computing
+from webbot.modelhost import begin_anew
 
 # A piece of a prompt takes about so long, so that Stop is quick and running answers go on meanwhile.
 PIECE_SECONDS = 0.08
 FIRST_PIECE, SHORTEST_PIECE, LONGEST_PIECE = 32, 16, 1024
 WARM_PASSES = 3
 MOST_FAILURES = 3
+LAST_WORDS_SECONDS = 0.5  # in which the last sentences still reach those who wait
+# How torch and oneDNN say that the processor's memory is full.
+NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
 log = logging.getLogger(__name__)
 
 
@@ -55,8 +59,9 @@ class Runner:
         self._ends = frozenset(ends)
         self._work = threading.Condition()
         self._piece = float(FIRST_PIECE)
-        self._failures = 0
+        self._failures = 0  # answers that failed since one ended well
         self._stopped = False
+        self.step = Computing()
         self.steps = 0  # counts what was computed: it stands still when the model hangs or nothing is asked
         self._thread = threading.Thread(target=self._run, daemon=True, name="model")
 
@@ -106,10 +111,10 @@ class Runner:
                     self._work.wait()
                     continue
             try:
-                self._do(copies, step)
-                self._failures = 0
+                with self.step:
+                    self._do(copies, step)
             except Exception as error:
-                self._fail(error)
+                self._fail(step, error)
             self.steps += 1
 
     def _do(self, copies: Sequence[Copy], step: Step) -> None:
@@ -128,8 +133,7 @@ class Runner:
                 if token is not None:
                     self._write(request, token)
                 elif isinstance(request, Embedding) and request.prefilled:
-                    self._scheduler.finish(request)
-                    request.events.put("stop")
+                    self._end(request, "stop")
 
     def _prefill(self, request: Request) -> tuple[int, int | Choice | None]:
         """Computes the next piece of a prompt: its length, and at the end of the prompt the first token of the answer."""
@@ -196,8 +200,14 @@ class Runner:
             if not choice.complete:
                 end = "length" if len(request.written) >= request.limit else ""
         if end:
-            self._scheduler.finish(request)
-            request.events.put(end)
+            self._end(request, end)
+
+    def _end(self, request: Any, end: str | Problem) -> None:
+        """Takes an answer out with how it ended. Holds the lock."""
+        self._scheduler.finish(request)
+        request.events.put(end)
+        if not isinstance(end, Problem):
+            self._failures = 0
 
     def _learn(self, tokens: int, seconds: float) -> None:
         """Fits the size of a piece to the time it should take; short pieces say little."""
@@ -209,22 +219,42 @@ class Runner:
         if self._cache.device.type == "cuda":
             torch.cuda.synchronize(self._cache.device)
 
-    def _fail(self, error: Exception) -> None:
-        """Ends every answer in work with a sentence; the cache starts anew. A model that keeps failing ends its process."""
+    def _fail(self, step: Step, error: Exception) -> None:
+        """Ends what failed with a sentence. A model that keeps failing ends its process."""
         log.error("a step failed", exc_info=error)
-        if isinstance(error, torch.OutOfMemoryError | MemoryError):
-            problem = Unavailable("The model ran out of memory. Please try again, with a shorter conversation.", retry_after=5)
-        else:
-            problem = Unavailable("The model failed on this request. Please try again.", retry_after=5)
         with self._work:
-            failed: list[Any] = self._scheduler.active
-            for request in failed:
-                self._scheduler.finish(request)
-                request.events.put(problem)
-            self._scheduler.forget()
-            self._cache.clear()
+            if isinstance(error, NoMemory) or _ran_out(error):
+                self._free(step)
+            else:
+                self._fail_all()
         if self._cache.device.type == "cuda":
             torch.cuda.empty_cache()
-        self._failures += 1
+        self._failures += not isinstance(error, NoMemory)  # where nothing was tried, nothing is broken
         if self._failures >= MOST_FAILURES:
-            os._exit(1)  # a fault of the device stays until the process is new; whoever started it starts it again
+            log.error("%d answers in a row failed; the process begins anew", self._failures)
+            time.sleep(LAST_WORDS_SECONDS)
+            begin_anew()  # a fault of the device, or a memory in pieces, stays until the process is new
+
+    def _free(self, step: Step) -> None:
+        """Ends the longest answer of a step for which there was no memory. The others go on, as long as their slots hold."""
+        longest: Any = max(step.answers, key=lambda answer: answer.cached)
+        self._end(longest, NoMemory(TOO_LONG))
+        if not self._cache.capacity:
+            self._fail_all()
+        elif not self._scheduler.active:
+            self._scheduler.forget()
+            self._cache.clear()
+
+    def _fail_all(self) -> None:
+        """Ends every answer in work; the cache starts anew."""
+        for request in self._scheduler.active:
+            self._end(request, Unavailable("The model failed on this request. Please try again.", retry_after=5))
+        self._scheduler.forget()
+        self._cache.clear()
+
+
+def _ran_out(error: Exception) -> bool:
+    """Whether memory is what was missing. torch has an error of its own for that on CUDA only."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)

@@ -15,10 +15,14 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, Cache, PreTrainedConfig
 
+from webbot.engines.llama.machine import free_bytes
+from webbot.errors import NoMemory
+
 ATTENTION = "webbot_slots"
 FIRST_CAPACITY = 512
 # CUDA's attention kernels want aligned masks; a CPU is quicker with exact lengths.
 CUDA_GRANULE = 64
+TOO_LONG = "This is too long for the memory of this machine. Please begin a new conversation, or send less."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,30 @@ class SlotCache(Cache):
         self._prefill: tuple[int, int, int] | None = None
 
     def reserve(self, length: int) -> None:
-        """Makes room for rows of `length` tokens."""
+        """Makes room for rows of `length` tokens. Raises NoMemory when it cannot be had; what torch raises when it could not
+        after all. The rows are then what they were, or `capacity` is 0 and all are lost."""
         if length <= self.capacity:
             return
         capacity = max(self.capacity, FIRST_CAPACITY)
         while capacity < length:
             capacity *= 2
         capacity = min(capacity, -(-self.context // CUDA_GRANULE) * CUDA_GRANULE)
+        free = free_bytes(self.device)
+        if free is not None and (capacity - self.capacity) * self.token_bytes > free:
+            raise NoMemory(TOO_LONG)  # without this the system might end the whole process
+        try:
+            self._grow(capacity)
+        except (RuntimeError, MemoryError):
+            self._shrink()
+            raise
+        self.capacity = capacity
+
+    @property
+    def token_bytes(self) -> int:
+        """What one token more takes, in all rows."""
+        return 2 * self.depth * self.slots * self.key_heads * self.head_size * self.dtype.itemsize
+
+    def _grow(self, capacity: int) -> None:
         shape = (self.slots, self.key_heads, capacity, self.head_size)
         for held in (self.keys, self.values):
             for layer in range(self.depth):
@@ -73,7 +94,18 @@ class SlotCache(Cache):
                     held[layer] = larger
                 else:
                     held.append(larger)
-        self.capacity = capacity
+
+    def _shrink(self) -> None:
+        """Undoes a growth that stopped half-way."""
+        try:
+            for held in (self.keys, self.values):
+                for layer, tensor in enumerate(held):
+                    if tensor.shape[2] > self.capacity > 0:
+                        held[layer] = tensor[:, :, : self.capacity].clone()
+        except (RuntimeError, MemoryError):
+            self.capacity = 0
+        if not self.capacity:
+            self.clear()
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Copies the first `length` tokens of a slot to another one."""

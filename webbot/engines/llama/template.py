@@ -137,7 +137,7 @@ def _environment() -> Any:
     """Jinja as transformers sets it up for chat templates."""
     from datetime import datetime
 
-    import jinja2.debug  # imported late by jinja itself, when no file can be opened any more
+    import jinja2.debug  # noqa: F401 - imported late by jinja itself, when no file can be opened any more
     from jinja2 import TemplateError as Refused
     from jinja2 import nodes
     from jinja2.ext import Extension, loopcontrols
@@ -155,7 +155,9 @@ def _environment() -> Any:
     def refuse(message: str) -> None:
         raise Refused(message)
 
-    def as_json(value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False) -> str:
+    def as_json(
+        value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+    ) -> str:
         return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
