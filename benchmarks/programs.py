@@ -32,7 +32,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from webbot.engines.local import _packed  # noqa: E402
+from webbot.engines.hosted import packed  # noqa: E402
 from webbot.messages import Options  # noqa: E402
 from webbot.modelhost.frames import HEAD  # noqa: E402
 from webbot.models.catalog import STARTER  # noqa: E402
@@ -127,7 +127,7 @@ def asked(number: int) -> list[dict[str, str]]:
 
 def options(number: int, tokens: int) -> dict[str, Any]:
     """As the web process packs them. No end token, so that every answer goes on to its limit."""
-    return _packed(Options(seed=number, max_tokens=tokens, logit_bias=dict.fromkeys(ENDS, -100.0)))
+    return packed(Options(seed=number, max_tokens=tokens, logit_bias=dict.fromkeys(ENDS, -100.0)))
 
 
 def wire(message: dict[str, str]) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def test_nothing_is_forced_otherwise(prompts, choice):
 
 def test_what_is_forced_is_read_back(family):
     _, prompts, _ = family
-    text = prompts.decode(prompts._encode_piece(as_call(shape_of(prompts), "get_weather", '{"location": "Ulm"}')))
+    text = prompts.decode(prompts.read_piece(as_call(shape_of(prompts), "get_weather", '{"location": "Ulm"}')))
     for options in (("required",), ("auto", "get_weather"), ("auto",)):
         assert written(Calls(prompts, TOOLS, *options), text) == ("", "", [("get_weather", '{"location": "Ulm"}')])
 

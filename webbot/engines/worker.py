@@ -21,26 +21,20 @@ import argparse
 import queue
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from webbot.engines.base import ABILITIES
+from webbot.engines.following import POLL_SECONDS, follow
+from webbot.engines.prompts import read_message
 from webbot.errors import CONTEXT_EXCEEDED, BadInput, Problem, TooLong, Unusable
-from webbot.messages import Message, ToolCall
 from webbot.modelhost import serve
 
 if TYPE_CHECKING:
     from webbot.engines.llama.embedding import Embedding
-    from webbot.engines.llama.outgoing import Outgoing
     from webbot.engines.llama.runner import Request, Runner
-    from webbot.engines.llama.shaping import Choice
     from webbot.engines.llama.wishes import Wishes
-
-POLL_SECONDS = 0.02
-# Tokens that come within this time go out together: at hundreds a second each one alone would cost more than its computing.
-COLLECT_SECONDS = 0.02
 
 
 class LlamaWorker:
@@ -88,6 +82,9 @@ class LlamaWorker:
         else:
             yield from self._answer(request, gone)
 
+    def step_seconds(self) -> float:
+        return self.runner.step.seconds() if hasattr(self, "runner") else 0.0
+
     def _abilities(self) -> list[str]:
         missing = set() if self.prompts.speaks_tools else {"tools"}
         if self.vocabulary.grammatical is None:
@@ -105,7 +102,7 @@ class LlamaWorker:
         request = self._request(asked, prompt, wish)
         self.runner.submit(request)
         try:
-            yield from _follow(request, self.runner, outgoing, gone, began)
+            yield from follow(request, self.runner, outgoing, gone, began)
         finally:
             self.runner.cancel(request)
 
@@ -117,7 +114,7 @@ class LlamaWorker:
                 raise BadInput("Only a conversation can call functions.", parameter="tools")
             prompt = [*self.vocabulary.beginning, *self.vocabulary.read(asked["complete"], "prompt")]
         else:
-            prompt = self.prompts.build([_message(message) for message in asked["messages"]], tools_of(asked["options"]))
+            prompt = self.prompts.build([read_message(message) for message in asked["messages"]], tools_of(asked["options"]))
         if len(prompt) >= self.context:
             raise TooLong("The prompt has {count} tokens, the model reads {limit}.", count=len(prompt), limit=self.context)
         return prompt
@@ -153,52 +150,6 @@ class LlamaWorker:
         yield {"tokens": sum(map(len, texts)) - len(beginning) * len(texts)}
 
 
-def _message(value: dict[str, Any]) -> Message:
-    calls = tuple(ToolCall(**call) for call in value.get("tool_calls", ()))
-    return Message(role=value["role"], text=value["text"], tool_calls=calls, tool_call=value.get("tool_call", ""))
-
-
-def _follow(
-    request: Request, runner: Runner, outgoing: Outgoing, gone: Callable[[], bool], began: float
-) -> Iterator[dict[str, Any]]:
-    """Reads what the runner writes until the answer ends or its reader has left."""
-    first, steps = 0.0, -1
-    while not gone():
-        tokens, end = _collect(request)
-        if tokens:
-            first = first or time.monotonic() - began
-        frame = outgoing.push(tokens) if tokens else {}
-        if frame:
-            yield frame
-        if end is not None or outgoing.stopped:
-            runner.cancel(request)  # after a stop text the model goes on with something else, whoever still reads
-            yield from _last(request, outgoing, end, first, began)
-            return
-        if not frame and steps != runner.steps:
-            yield {}  # a sign of life only while the model computes: when it hangs, the reader must notice
-        steps = runner.steps
-        if tokens:
-            time.sleep(COLLECT_SECONDS)
-
-
-def _last(
-    request: Request, outgoing: Outgoing, end: str | Problem | None, first: float, began: float
-) -> Iterator[dict[str, Any]]:
-    """The end of an answer: what was held back, its calls and how it ended. Raises the Problem that it ended with."""
-    frame, calls = outgoing.finish()
-    if frame:
-        yield frame
-    if isinstance(end, Problem) and not outgoing.stopped:
-        raise end
-    for call in calls:
-        yield {"call": asdict(call)}
-    reason = "stop" if outgoing.stopped else "tool_calls" if calls else end
-    yield {"finished": reason, "usage": {
-        "prompt_tokens": len(request.prompt), "answer_tokens": outgoing.written, "cached_tokens": request.found,
-        "first_token_seconds": first, "seconds": time.monotonic() - began,
-    }}
-
-
 def _follow_embedding(embedding: Embedding, runner: Runner, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """Passes the vectors on until there are no more or their reader has left."""
     steps = -1
@@ -215,19 +166,6 @@ def _follow_embedding(embedding: Embedding, runner: Runner, gone: Callable[[], b
         if isinstance(event, str):
             return
         yield {"vector": event}
-
-
-def _collect(request: Request) -> tuple[list[int | Choice], str | Problem | None]:
-    """The tokens that are there, after a wait for the first; and how the answer ended, if it has."""
-    tokens: list[int | Choice] = []
-    try:
-        event = request.events.get(timeout=POLL_SECONDS)
-        while not isinstance(event, str | Problem):
-            tokens.append(event)
-            event = request.events.get_nowait()
-    except queue.Empty:
-        return tokens, None
-    return tokens, event
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from functools import lru_cache
 
+MOST_CHARACTERS = 100_000  # of a schema or grammar; the longest that are usual take about 0.2 s to read
 SECONDS, BYTES = 2, 1024**3
 CALM = 10  # how far the computing of answers goes before this
 SHORT = 2000  # characters; what is shorter and has none of these words takes some milliseconds

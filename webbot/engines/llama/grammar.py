@@ -15,9 +15,9 @@ import torch
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from webbot.engines.llama import fence
+from webbot.engines.llama.fence import MOST_CHARACTERS
 from webbot.errors import BadInput, Problem
 
-MOST_CHARACTERS = 100_000  # of a schema or grammar; the longest that are usual take about 0.2 s to read
 # Of llguidance: a lexer's state takes 1 to 2 kB, a mask at the limits about 10 ms.
 MOST_LEXER_STATES = 20_000
 # As models write JSON by themselves. No other white space: a small model could write it for ever.

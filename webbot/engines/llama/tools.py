@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from webbot.engines.llama import fence
-from webbot.engines.llama.grammar import MOST_CHARACTERS
-from webbot.engines.llama.prompt import PromptBuilder, called, described
+from webbot.engines.llama.fence import MOST_CHARACTERS
+from webbot.engines.prompts import Prompts, called, described
 from webbot.errors import BadInput, Problem
 from webbot.messages import Tool, ToolCall
 
@@ -48,7 +48,7 @@ class Calls:
     Raises BadInput for a forced tool that is not there and for a schema that no grammar can be made of.
     """
 
-    def __init__(self, prompts: PromptBuilder, tools: Sequence[Tool],
+    def __init__(self, prompts: Prompts, tools: Sequence[Tool],
                  choice: Literal["none", "auto", "required"] = "auto", tool: str = "") -> None:
         allowed = [each for each in tools if not tool or each.name == tool]
         forced = bool(tool) or choice == "required"
@@ -87,7 +87,7 @@ class Calls:
 
 
 @lru_cache(maxsize=4)
-def shape_of(prompts: PromptBuilder) -> Shape:
+def shape_of(prompts: Prompts) -> Shape:
     """What the model's template puts around the name and the arguments of a call; plain JSON where it cannot be told."""
     name, arguments = "name_of_it", '{"key_of_it": "value_of_it"}'
     asked: list[dict[str, Any]] = [{"role": "user", "content": "x"}]
@@ -108,7 +108,7 @@ def shape_of(prompts: PromptBuilder) -> Shape:
     return shape if read(sample, (name,)) == ("", [(name, arguments)]) else Shape()
 
 
-def grammar(prompts: PromptBuilder, shape: Shape, tools: Sequence[Tool]) -> str:
+def grammar(prompts: Prompts, shape: Shape, tools: Sequence[Tool]) -> str:
     """Exactly one call of one of the tools, with arguments that fit its schema."""
     for tool in tools:
         _refuse_giants(tool)
@@ -158,7 +158,7 @@ def read(text: str, names: Collection[str]) -> tuple[str, list[tuple[str, str]]]
     return WRAPPERS.sub("", "".join([*left, text[at:]])).strip("; \t\r\n"), calls
 
 
-def _rule(prompts: PromptBuilder, shape: Shape, tool: Tool, number: int) -> str:
+def _rule(prompts: Prompts, shape: Shape, tool: Tool, number: int) -> str:
     name = json.dumps(tool.name, ensure_ascii=False)[1:-1] if shape.before.endswith('"') else tool.name
     for lenient in (False, True):
         schema = closed(tool.parameters)
@@ -209,27 +209,27 @@ def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def _literal(prompts: PromptBuilder, text: str) -> str:
+def _literal(prompts: Prompts, text: str) -> str:
     """A text of the template in Lark: control tokens by their number, the rest as strings."""
     words = sorted((word for word in prompts.controls if word), key=len, reverse=True)
     parts = re.split("(" + "|".join(map(re.escape, words)) + ")", text) if words else [text]
     return " ".join(f"<[{prompts.controls[part]}]>" if part in prompts.controls else json.dumps(part) for part in parts if part)
 
 
-def _without_controls(prompts: PromptBuilder, text: str) -> str:
+def _without_controls(prompts: Prompts, text: str) -> str:
     for word in prompts.controls:
         text = text.replace(word, "") if word else text
     return text
 
 
-def _until_the_end(prompts: PromptBuilder, behind: str) -> str:
+def _until_the_end(prompts: Prompts, behind: str) -> str:
     """What stands behind a call, before the control token that ends an answer (or, where there is none, any control token)."""
     ends = [word for word, number in prompts.controls.items() if number == prompts.end_of_answer() and word in behind]
     ends = ends or [word for word in prompts.controls if word and word in behind]
     return behind[:min(map(behind.index, ends), default=len(behind))].rstrip()
 
 
-def _marks(prompts: PromptBuilder, shape: Shape) -> tuple[frozenset[str], frozenset[str]]:
+def _marks(prompts: Prompts, shape: Shape) -> tuple[frozenset[str], frozenset[str]]:
     """The texts that begin a call wherever they stand, as they come from the model (without control tokens): those around its
     JSON alone, and all."""
     before = _without_controls(prompts, shape.before)
