@@ -19,6 +19,8 @@ def load_whisper(path: Path, device: torch.device) -> Whisper:
 
     Raises Unusable.
     """
+    if path.is_dir():
+        raise Unusable("{path} is a folder: a model of ctranslate2, perhaps. Please set speech_engine=ctranslate2.", path=path)
     if not path.is_file():
         raise Unusable("There is no file {path} with Whisper weights.", path=path)
     try:

@@ -30,20 +30,23 @@ class Transcript:
 class Transcriber:
     """A Whisper model in a process of its own, which starts at once and loads on while this returns.
 
-    `weights` is a file in openai-whisper's format, `seconds` the longest recording allowed, `runtime` a folder for the socket
-    and for what ffmpeg reads. `threads` 0 leaves their number to torch.
+    `weights` is a file in openai-whisper's format or, for the engine "ctranslate2", a folder in that one's. `seconds` is the
+    longest recording allowed, `runtime` a folder for the socket, for what ffmpeg reads and for what ctranslate2 makes of a file.
+    `threads` 0 leaves their number to the engine.
     """
 
     def __init__(
         self, weights: Path, *, runtime: Path, name: str = "", starter: bool = False, device: str = "auto", threads: int = 0,
-        seconds: int = 600,
+        seconds: int = 600, engine: str = "whisper",
     ) -> None:
         self.name, self.starter = name or weights.stem, starter
         command = [
             sys.executable, "-m", "webbot.speech.worker", "--weights", str(weights), "--device", device,
             "--threads", str(threads), "--seconds", str(seconds), "--directory", str(runtime / "recordings"),
+            "--engine", engine, "--converted", str(runtime / "converted"),
         ]
-        self.host = ModelHost("speech", command, runtime=runtime)
+        # numpy computes small things only, whose threads would wait for one another
+        self.host = ModelHost("speech", command, runtime=runtime, environment={"OPENBLAS_NUM_THREADS": "1"})
         self.host.start()
 
     def state(self) -> HostState:

@@ -1,4 +1,7 @@
-"""Which Whisper weights there are: by the names of openai-whisper, by a path, present here or to be had. Knows no torch."""
+"""Which Whisper weights there are: by the names of openai-whisper, by a path, present here or to be had. Knows no torch.
+
+A path is a file in openai-whisper's format or a folder in ctranslate2's.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +72,8 @@ def find(name: str, models: Path) -> Found | None:
         return STARTER
     if not known(name):
         path = Path(name).expanduser()
+        if name and path.is_dir():
+            return Found(path.resolve(), path.resolve().name)
         return Found(path.resolve(), path.stem) if name and path.is_file() else None
     file = f"{full_name(name)}.pt"
     for place in (folder(models), Path.home() / ".cache" / "whisper"):

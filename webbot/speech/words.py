@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from whisper import Whisper
 from whisper.timing import add_word_timestamps
-from whisper.tokenizer import Tokenizer
 
 from webbot.errors import Unusable
-
-RATE, MEL_HOP, MEL_FRAMES = 16_000, 160, 3000
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What lies between two time stamps: samples of the window, and tokens with and without the stamps."""
-
-    first: int
-    last: int
-    tokens: tuple[int, ...]
-    words: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A word and its samples in what Whisper heard."""
-
-    text: str
-    first: int
-    last: int
+from webbot.speech.base import MEL_FRAMES, MEL_HOP, RATE, Piece, Spoken
 
 
 def spoken_words(
-    model: Whisper, tokenizer: Tokenizer, features: torch.Tensor, pieces: list[Piece], length: int
+    model: Whisper, tokenizer: Any, features: torch.Tensor, pieces: list[Piece], length: int
 ) -> list[list[Spoken]]:
     """The words of each piece, given the mel frames of `length` samples.
 

@@ -1,4 +1,4 @@
-"""The process with Whisper: `python -m webbot.speech.worker --socket PATH --weights FILE ...`
+"""The process with Whisper: `python -m webbot.speech.worker --socket PATH --weights FILE --engine whisper|ctranslate2 ...`
 
 A request is {"transcribe": true} and what segments.Wishes holds, with the bytes of a recording: frames {} while it works, a frame
 {"segment": {...}} for each segment as it is found, then {"text", "language", "language_name", "seconds", "took", "sentence"}.
@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from webbot.errors import BadInput, TooMany
+from webbot.errors import BadInput, TooMany, Unusable
 from webbot.modelhost import LEFT, awaited, serve
 from webbot.speech import audio, vad
 from webbot.speech.segments import Segment, Wishes
 
 if TYPE_CHECKING:
+    from webbot.speech.base import Whisper
     from webbot.speech.recogniser import Recogniser
 
 LONGEST_QUEUE = 16  # recordings that may wait beside the one in work
@@ -52,14 +53,27 @@ class SpeechWorker:
 
         wanted = self.arguments
         audio.sweep(wanted.directory)
-        self.recogniser = Recogniser(wanted.weights, wanted.device, wanted.threads)
-        self.resample = _torchaudio()
+        model = self._model(report)
+        self.recogniser = Recogniser(model)
         self.recogniser.warm_up()
         return {
-            "device": self.recogniser.device.type, "multilingual": self.recogniser.multilingual,
-            "translates": self.recogniser.translates, "seconds": wanted.seconds,
-            "resampler": "soxr" if self.resample is None else "torchaudio",
+            "device": model.device, "multilingual": model.multilingual, "translates": model.translates,
+            "seconds": wanted.seconds, "resampler": "soxr" if self.resample is None else "torchaudio", "engine": wanted.engine,
         }
+
+    def _model(self, report: Callable[[float | None, str], None]) -> Whisper:
+        """What computes Whisper. With ctranslate2 nothing of this process imports torch."""
+        wanted = self.arguments
+        if wanted.engine == "ctranslate2":
+            try:
+                from webbot.speech.ctranslate2_whisper import opened
+            except ImportError as error:
+                raise Unusable("ctranslate2 is not installed. Please install it, or set speech_engine=whisper.") from error
+            return opened(wanted.weights, wanted.converted, wanted.device, wanted.threads, report)
+        from webbot.speech.openai_whisper import OpenaiWhisper
+
+        self.resample = _torchaudio()
+        return OpenaiWhisper(wanted.weights, wanted.device, wanted.threads)
 
     def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         if not request.get("transcribe"):
@@ -130,6 +144,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m webbot.speech.worker")
     parser.add_argument("--socket", required=True)
     parser.add_argument("--weights", required=True, type=Path)
+    parser.add_argument("--engine", default="whisper", choices=("whisper", "ctranslate2"))
+    parser.add_argument("--converted", type=Path, help="the folder where ctranslate2's form of the weights is kept")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", default=0, type=int)
     parser.add_argument("--seconds", default=600, type=int, help="the longest recording")
