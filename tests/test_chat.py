@@ -79,7 +79,7 @@ def test_a_turn_streams_and_is_stored(make, store):
     assert (question.text, question.tokens, answer.text, answer.status) == (text, 3, text, "complete")
     assert answer.usage.answer_tokens == 3
     assert store.conversation("ann", key).title == "hello there, world"
-    assert chat.engine.sent == [["Be brief.", "hello  there, world"]]
+    assert chat.engines.sent == [["Be brief.", "hello  there, world"]]
 
 
 def test_the_question_is_committed_before_the_model_starts(make, store):
@@ -98,7 +98,7 @@ def test_stop_frees_the_model_and_keeps_what_was_written(make, store):
     began = time.monotonic()
     assert chat.stop("ann", key)
     assert time.monotonic() - began < 0.2
-    assert chat.engine.busy() == 0
+    assert chat.engines.busy() == 0
     answer = store.messages("ann", key)[1]
     assert answer.status == "stopped"
     assert answer.text.startswith("word")
@@ -219,7 +219,7 @@ def test_deleting_a_conversation_ends_its_answer(make):
     reply = chat.ask("ann", key, "word " * 1000)
     chat.delete("ann", key)
     assert reply.ended
-    assert chat.engine.busy() == 0
+    assert chat.engines.busy() == 0
 
 
 def test_closing_stores_what_was_written(make, store):
@@ -239,7 +239,7 @@ def test_a_role_stays_when_memories_leave(make):
     key = chat.create("ann", "You are Socrates.").id
     for number in range(30):
         ask(chat, key, f"number {number} " + "word " * 10)
-    sent = chat.engine.sent[-1]
+    sent = chat.engines.sent[-1]
     assert sent[0] == "You are Socrates."
     assert not any("number 0 " in text for text in sent)
     assert any("number 28 " in text for text in sent)
@@ -302,13 +302,13 @@ def test_what_is_marked_as_seen_is_exactly_what_was_sent(make, store, steps):
         else:
             reply = chat.edit("ann", key, [m.id for m in messages.values() if m.role == "user"][-1], text)
         reply.wait(5)
-        sent = chat.engine.sent[-1]
+        sent = chat.engines.sent[-1]
         window = reply.window
         expected = ([role] if role else []) + [messages[key].text for key in window.kept] + [reply.question.text]
         assert sent == expected
         if step == "ask" and window.question <= 64 - 8:
             assert window.kept == marked.kept, "what the page marked before the question is what the model got"
-        frames = chat.engine.state()
-        tokens = frames.opening + sum(frames.frame + n for n in chat.engine.count(sent))
+        frames = chat.engines.state()
+        tokens = frames.opening + sum(frames.frame + n for n in chat.engines.count(sent))
         assert tokens == window.role + window.memory + window.question
         assert tokens + window.reserve == window.context

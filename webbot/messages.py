@@ -40,8 +40,9 @@ class Message:
 class Conversation:
     """What is known of a conversation beside its messages.
 
-    `role` is the system prompt. `remembers_from` is the number of the first message that the model still sees, as cut
-    for the tokenizer `cut_for`: it only grows, so that what was forgotten stays forgotten. `version` counts changes.
+    `role` is the system prompt; `model` names the model that answers, "" the one that serves by default. `remembers_from` is
+    the number of the first message that the model still sees, as cut for the tokenizer `cut_for`: it only grows, so that what
+    was forgotten stays forgotten. `version` counts changes.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Conversation:
     pinned: bool = False
     speaks: bool = False
     markup: Literal["markdown", "textile"] = "markdown"
+    model: str = ""
     remembers_from: int = 0
     cut_for: str = ""
     version: int = 1
@@ -132,7 +134,17 @@ class Window:
     kept: tuple[str, ...] = ()
 
 
-# Events of a running answer, in this order: Started, Delta..., Called..., then exactly one of Finished, Failed, Cancelled.
+# Events of a running answer, in this order: Preparing..., Started, Delta..., Called..., then exactly one of Finished, Failed,
+# Cancelled.
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """The model is being loaded for this answer. `progress` is 0 to 1 where it is known, `sentence` says what goes on."""
+
+    name: str
+    progress: float | None = None
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,4 +200,4 @@ class Cancelled:
     usage: Usage = field(default_factory=Usage)
 
 
-Event = Started | Delta | Called | Finished | Failed | Cancelled
+Event = Preparing | Started | Delta | Called | Finished | Failed | Cancelled

@@ -15,7 +15,7 @@ from functools import partial
 
 from webbot.channel import Channels, Lagging
 from webbot.errors import Problem, Unavailable
-from webbot.messages import Cancelled, Delta, Event, Failed, Finished, Message, Started, Window
+from webbot.messages import Cancelled, Delta, Event, Failed, Finished, Message, Preparing, Started, Window
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class Reply:
         self.question, self.answer = question, answer
         self.grace = grace
         self.window: Window | None = None
+        self.preparing: Preparing | None = None  # while the model is loaded for this answer
         self.text = ""
         self.last: Event | None = None
         self._stop = threading.Event()
@@ -61,8 +62,8 @@ class Reply:
                 now = time.monotonic()
                 if channels.count(self.conversation):
                     heard = now
-                if isinstance(event, Started | Delta):
-                    if isinstance(event, Started) or event.text:
+                if isinstance(event, Preparing | Started | Delta):
+                    if not isinstance(event, Delta) or event.text:
                         channels.post(self.conversation, Heard(self, event), partial(self._record, event))
                     if self._stop.is_set() or now - heard > self.grace:
                         last = self._cancel(events)
@@ -77,11 +78,12 @@ class Reply:
             self._ended.set()
 
     def _record(self, event: Event) -> None:
+        self.preparing = event if isinstance(event, Preparing) else None
         if isinstance(event, Started):
             self.window = event.window
         elif isinstance(event, Delta):
             self.text += event.text
-        else:
+        elif not isinstance(event, Preparing):
             self.last = event
 
     def _cancel(self, events: Iterator[Event]) -> Event:
@@ -123,7 +125,7 @@ def follow(reply: Reply, channels: Channels, seconds: float = 1.0) -> Iterator[E
             if item is None:
                 yield None
             elif isinstance(item, Heard) and item.reply is reply:
-                yield item.event
+                yield None if isinstance(item.event, Preparing) else item.event
                 if isinstance(item.event, Finished | Failed | Cancelled):
                     return
 

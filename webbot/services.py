@@ -1,30 +1,30 @@
-"""Opens the parts of a server once from the settings and closes them in order. The only chooser of classes."""
+"""Opens the parts of a server once from the settings and closes them in order."""
 
 from __future__ import annotations
 
 import logging
-import sys
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import IO, Any
 
-from webbot import folder
+from webbot import folder, makers
 from webbot.auth import access_code
 from webbot.chat import INTERRUPTED, Chat, Limits
 from webbot.engines.base import Engine, EngineState
-from webbot.engines.echo import EchoEngine
 from webbot.engines.embedder import Embedder
-from webbot.engines.exchanged import ExchangedEngine
-from webbot.engines.local import LocalEngine
-from webbot.errors import SettingsError, Unavailable
-from webbot.exchange import Coming, Exchange
+from webbot.engines.serving import ServingEngine
+from webbot.errors import BadInput, Conflict, Unavailable
+from webbot.exchange import Coming
 from webbot.messages import Options
-from webbot.models import catalog
+from webbot.models import catalog, control, listing
+from webbot.models.control import Control
+from webbot.models.fleet import Fleet
+from webbot.models.hearing import Hearing
+from webbot.models.state import ModelState
 from webbot.settings import Settings
-from webbot.speech import weights
 from webbot.speech.segments import Segment, Wishes
 from webbot.speech.transcribe import Transcriber, Transcript
 from webbot.speech.voices import Voices
@@ -32,6 +32,7 @@ from webbot.store.base import Store
 from webbot.store.sql import SqlStore
 
 STARTER_TEMPERATURE = 0.2
+FOLLOW_SECONDS = 0.2
 log = logging.getLogger(__name__)
 
 
@@ -46,8 +47,9 @@ class Services:
     access_code: str
     lock: IO[str]
     closing: threading.Event
-    models: Exchange[Engine] | None = None
-    speech: Exchange[Transcriber] | None = None
+    fleet: Fleet
+    control: Control | None = None
+    speech: Hearing | None = None
     embedder: Embedder | None = None
     voices: Voices
 
@@ -62,36 +64,87 @@ class Services:
         interrupted = store.fail_interrupted(INTERRUPTED)
         if interrupted:
             log.warning("%d answers were interrupted when the server last stopped", interrupted)
-        models = None if settings.engine == "echo" else Exchange[Engine](_language_model(settings, catalog.choose(settings)))
-        engine: Engine = EchoEngine(settings.context, pause=0.02) if models is None else ExchangedEngine(models)
+        speech = makers.hearing(settings)
+        fleet = makers.fleet(settings, speech)
         limits = Limits(question_bytes=settings.question_bytes, max_answer=settings.max_answer, grace=settings.grace)
         services = cls(
-            settings=settings, store=store, engine=engine,
-            chat=Chat(engine, store, options=partial(_options, settings), limits=limits),
-            lock=lock, access_code=access_code(settings), closing=threading.Event(), models=models,
-            speech=_speech(settings) if settings.speech else None,
-            embedder=_embedder(settings) if settings.embedding_model else None,
+            settings=settings, store=store, engine=ServingEngine(fleet), fleet=fleet,
+            chat=Chat(fleet, store, options=partial(default_options, settings), limits=limits),
+            lock=lock, access_code=access_code(settings), closing=threading.Event(), speech=speech,
+            embedder=makers.embedder(settings),
             voices=Voices(settings.data / "run" / "speaking", voice=settings.voice, language=settings.speech_language),
         )
+        fleet.wake()
         services._fetch()
+        services.control = Control(control.place(settings.data), services.command)
+        services.control.start()
         return services
 
-    # the language model
+    # models
 
-    def load(self, name: str) -> None:
-        """Brings the model of that name (downloaded first where it is not here); the one that serves goes on until then."""
-        if self.models is None:
-            raise Unavailable("The echo engine answers; there is no model to load.")
-        found = catalog.find(name, self.settings)
-        download = () if found.path else catalog.download_command(found, self.settings)
-        self.models.bring(found.title, lambda: _language_model(self.settings, catalog.find(name, self.settings)), download)
+    def model_states(self) -> list[ModelState]:
+        """Every model, those for speech last."""
+        return [*listing.states(self.fleet), *(self.speech.states() if self.speech is not None else ())]
+
+    def use(self, name: str) -> None:
+        """Makes that model the one that serves, or the one that hears (downloaded first where it is not here); the one that
+        serves goes on until then. Returns at once. Raises what Fleet.use raises."""
+        self._exchange(name).use(name)
+
+    def _exchange(self, name: str) -> Fleet | Hearing:
+        """Where a model of that name is used. Raises Unavailable for a speech model where speech is off."""
+        if not any(found.kind == "speech" and found.name == name for found in catalog.here(self.settings)):
+            return self.fleet
+        if self.speech is None:
+            raise Unavailable("Speech is switched off on this server. Please type the question.")
+        return self.speech
+
+    def pull(self, name: str) -> None:
+        """Begins to bring a model to this machine; returns at once. Raises what Fleet.pull raises."""
+        self.fleet.pull(name)
+
+    def cancel(self, name: str) -> None:
+        """Ends the download of that model; what came is kept. Raises NotFound."""
+        self.fleet.pulls.cancel(name)
+
+    def unload(self, name: str) -> None:
+        """Takes a model out of the memory until it is asked again. Raises Conflict while it answers."""
+        self.fleet.unload(name)
+
+    def remove(self, name: str) -> None:
+        """Deletes the files of a model that webbot downloaded. Raises Conflict for one in use."""
+        if self.speech is not None and self.speech.current.name == name:
+            raise Conflict("{name} serves now. Please use another model first.", name=name)
+        self.fleet.remove(name)
 
     def coming(self) -> Coming | None:
-        return self.models.coming if self.models else None
+        return self.fleet.coming
 
     def offer(self) -> dict[str, Any] | None:
         """The model that the page offers while the starter answers, and why it cannot be had where that is so."""
-        return catalog.offer(self.settings) if self.models else None
+        return catalog.offer(self.settings) if self.settings.engine != "echo" else None
+
+    def command(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """What the command line asks of the running server: {"list": true}, {"use"|"unload"|"remove": name}."""
+        if "list" in request:
+            yield {"models": [asdict(state) for state in self.model_states()]}
+        elif "use" in request:
+            self.use(str(request["use"]))
+            yield from self._follow_use(str(request["use"]))
+        elif "unload" in request:
+            self.unload(str(request["unload"]))
+        elif "remove" in request:
+            self.remove(str(request["remove"]))
+        else:
+            raise BadInput("The server does not know this request.")
+
+    def _follow_use(self, name: str) -> Iterator[dict[str, Any]]:
+        exchange = self._exchange(name)
+        while (coming := exchange.coming) is not None:
+            if coming.failed:
+                raise Unavailable(coming.sentence)
+            yield {"progress": coming.progress, "sentence": coming.sentence}
+            time.sleep(FOLLOW_SECONDS)
 
     # speech
 
@@ -125,23 +178,20 @@ class Services:
         """The starters stand in for models that were asked for, are not here yet, but may be had."""
         if self.settings.offline:
             return
-        if self.models is not None and self.settings.model and self.engine.state().starter:
+        if self.settings.engine != "echo" and self.settings.model and self.engine.state().starter:
             wanted = catalog.find(self.settings.model, self.settings)
             if wanted.path is None:
-                self.load(wanted.name)
-        if self.speech is not None and self.speech.current.starter and weights.known(self.settings.speech_model):
-            self._fetch_speech(self.speech)
-
-    def _fetch_speech(self, speech: Exchange[Transcriber]) -> None:
-        settings, name = self.settings, self.settings.speech_model
-        command = [sys.executable, "-m", "webbot.speech.download", name, str(weights.folder(settings.models))]
-        speech.bring(name, lambda: _transcriber(settings, weights.find(name, settings.models)), command)
+                self.use(wanted.name)
+        if self.speech is not None:
+            self.speech.fetch()
 
     def close(self) -> None:
         """Ends running answers, then the models, then the store."""
         self.closing.set()
+        if self.control is not None:
+            self.control.close()
         self.chat.close()
-        self.engine.close()
+        self.fleet.close()
         if self.speech is not None:
             self.speech.close()
         if self.embedder is not None:
@@ -150,38 +200,7 @@ class Services:
         self.lock.close()
 
 
-def _options(settings: Settings, state: EngineState) -> Options:
-    """The starter is too small to be sampled freely."""
+def default_options(settings: Settings, state: EngineState) -> Options:
+    """How a model is sampled where nobody says. The starter is too small to be sampled freely."""
     most = STARTER_TEMPERATURE if state.starter else settings.temperature
     return Options(temperature=min(settings.temperature, most), top_p=settings.top_p)
-
-
-def _language_model(settings: Settings, found: catalog.Found) -> LocalEngine:
-    return LocalEngine(
-        found.path, name=found.title, starter=found.starter, device=settings.device, precision=settings.precision,
-        context=settings.context, parallel=settings.parallel, queue=settings.queue, queue_owner=settings.queue_owner,
-        threads=settings.threads, token_timeout=settings.token_timeout, runtime=settings.data / "run",
-    )
-
-
-def _embedder(settings: Settings) -> Embedder:
-    return Embedder(
-        Path(settings.embedding_model).expanduser().resolve(), device=settings.device, threads=settings.threads,
-        queue=settings.queue, queue_owner=settings.queue_owner, runtime=settings.data / "run",
-    )
-
-
-def _speech(settings: Settings) -> Exchange[Transcriber]:
-    found = weights.find(settings.speech_model, settings.models)
-    if found is None and not weights.known(settings.speech_model):
-        raise SettingsError("There is no Whisper model {name}.", name=repr(settings.speech_model))
-    return Exchange(_transcriber(settings, found or weights.STARTER))
-
-
-def _transcriber(settings: Settings, found: weights.Found | None) -> Transcriber:
-    if found is None:
-        raise Unavailable("The Whisper model is not where it was downloaded to.")
-    return Transcriber(
-        found.path, name=found.name, starter=found.starter, device=settings.device, threads=settings.threads,
-        runtime=settings.data / "run", seconds=settings.audio_seconds,
-    )

@@ -44,7 +44,8 @@ class TestConversations:
         assert len({id[:4] for id in made}) > 45
 
     def test_a_change_shows_and_counts(self, store, talk):
-        changes = {"title": "Oaks", "pinned": True, "speaks": True, "markup": "textile", "remembers_from": 3}
+        changes = {"title": "Oaks", "pinned": True, "speaks": True, "markup": "textile", "model": "llama-3.2-1b",
+                   "remembers_from": 3}
         changed = store.change_conversation("ann", talk.id, **changes)
         assert changed == store.conversation("ann", talk.id)
         assert changed == replace(talk, **changes, version=talk.version + 1, updated_at=changed.updated_at)

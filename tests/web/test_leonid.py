@@ -118,7 +118,7 @@ def test_what_is_injected_outlives_the_memory(make_app):
 
     app = make_app(leonid_secret=SECRET, context=256)
     services = app.extensions["services"]
-    services.chat.engine = services.chat.sight.engine = engine = Seeing(256)
+    services.fleet.fixed["echo"] = engine = Seeing(256)
     client = app.test_client()
     inject(client, "The moon is made of paper.")
     for number in range(7):

@@ -46,7 +46,7 @@ def test_socrates_answers_and_briefly(make_app):
     app = make_app(socrates="You are Socrates.")
     engine = Seeing()
     services = app.extensions["services"]
-    services.engine = services.chat.programs.engine = engine
+    services.fleet.fixed["echo"] = engine
     words = list(Socratic(services)._answer("word " * 500, "k-1"))
     assert len(words) == LONGEST_ANSWER
     assert [(message.role, message.text[:17]) for message in engine.seen] == [

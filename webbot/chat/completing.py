@@ -12,7 +12,7 @@ from functools import partial
 
 from webbot import metrics
 from webbot.chat.waiting import ready
-from webbot.engines.base import Engine, EngineState, refuse_unable
+from webbot.engines.base import Engine, Engines, EngineState, refuse_unable
 from webbot.errors import CONTEXT_EXCEEDED, BadInput, TooLong
 from webbot.messages import Called, Delta, Finished, Message, Options
 
@@ -22,40 +22,43 @@ Part = Delta | Called | Finished
 
 
 class Completing:
-    """Asks the engine for a program. `max_answer` is the server's own limit in tokens, 0 for none."""
+    """Asks the model of a name for a program, "" the one that serves. `max_answer` is the server's own limit in tokens, 0 for
+    none."""
 
-    def __init__(self, engine: Engine, max_answer: int = 0) -> None:
-        self.engine, self.max_answer = engine, max_answer
+    def __init__(self, engines: Engines, max_answer: int = 0) -> None:
+        self.engines, self.max_answer = engines, max_answer
 
-    def answers(self, owner: str, messages: Sequence[Message], options: Options, count: int = 1) -> Iterator[tuple[int, Part]]:
+    def answers(
+        self, owner: str, messages: Sequence[Message], options: Options, count: int = 1, model: str = ""
+    ) -> Iterator[tuple[int, Part]]:
         """(number of the answer, part) of `count` answers to the same messages, as they grow; each ends with one Finished.
 
-        Yields an empty Delta at least every 0.1 s; closing it frees the model. Raises what Engine.answer raises, and
-        BadInput for an option that the engine would not honour.
+        Yields an empty Delta at least every 0.1 s; closing it frees the model. Raises what Engine.answer raises, NotFound for
+        an unknown model, and BadInput for an option that the engine would not honour.
         """
-        state = self.check(options)
+        engine = self.engines.engine(model)
+        state = _able(engine, options)
         check_size(state, _texts(messages, options), "messages", state.frame * len(messages))
-        yield from self._run([partial(self.engine.answer, messages)], owner, options, count, "messages")
+        yield from self._run([partial(engine.answer, messages)], owner, options, count, "messages")
 
     def texts(
-        self, owner: str, prompts: Sequence[str | Sequence[int]], options: Options, count: int = 1
+        self, owner: str, prompts: Sequence[str | Sequence[int]], options: Options, count: int = 1, model: str = ""
     ) -> Iterator[tuple[int, Part]]:
         """Like `answers`, for texts or token ids that the model goes on with. The answers to prompt p have the numbers
         p * count and so on; at most AT_ONCE answers are in work together.
         """
-        state = self.check(options)
+        engine = self.engines.engine(model)
+        state = _able(engine, options)
         for prompt in prompts:
             if isinstance(prompt, str):
                 check_size(state, [prompt], "prompt")
             elif len(prompt) >= state.context:
                 raise _too_long(len(prompt), state.context, "prompt")
-        yield from self._run([partial(self.engine.complete, prompt) for prompt in prompts], owner, options, count, "prompt")
+        yield from self._run([partial(engine.complete, prompt) for prompt in prompts], owner, options, count, "prompt")
 
-    def check(self, options: Options) -> EngineState:
-        """The state of the engine, which is waited for. Raises BadInput for an option that it would not honour."""
-        state = ready(self.engine)
-        refuse_unable(options, state)
-        return state
+    def check(self, options: Options, model: str = "") -> EngineState:
+        """The state of the model, which is waited for. Raises BadInput for an option that it would not honour."""
+        return _able(self.engines.engine(model), options)
 
     def _run(
         self, starts: Sequence[Callable[..., Iterator[Part]]], owner: str, options: Options, count: int, parameter: str
@@ -85,6 +88,12 @@ class Completing:
             raise
         finally:
             metrics.answers.labels(end).inc()
+
+
+def _able(engine: Engine, options: Options) -> EngineState:
+    state = ready(engine)
+    refuse_unable(options, state)
+    return state
 
 
 def check_size(state: EngineState, texts: Iterable[str], parameter: str, frames: int = 0) -> None:

@@ -20,7 +20,7 @@ from webbot.chat.news import Changed
 from webbot.chat.sight import budget_of
 from webbot.chat.turns import CUT, Chat
 from webbot.chat.waiting import ready
-from webbot.engines.base import EngineState, refuse_unable
+from webbot.engines.base import Engine, EngineState, refuse_unable
 from webbot.errors import CONTEXT_EXCEEDED, BadInput, Conflict, NotFound, Problem, TooLong
 from webbot.messages import Called, Cancelled, Conversation, Delta, Failed, Finished, Message, Options
 from webbot.reply import Reply, follow_patiently, problem_of
@@ -75,7 +75,7 @@ class Responding:
     """The turns that programs ask for."""
 
     def __init__(self, chat: Chat) -> None:
-        self.chat, self.store, self.engine = chat, chat.store, chat.engine
+        self.chat, self.store, self.engines = chat, chat.store, chat.engines
 
     # asking
 
@@ -87,21 +87,24 @@ class Responding:
         return After(about=about, answer=answer, request=self.store.request(about.owner, about.id, message))
 
     def ask(
-        self, owner: str, after: After | None, said: Said, options: Options, request: Mapping[str, Any], *, cut: bool
+        self, owner: str, after: After | None, said: Said, options: Options, request: Mapping[str, Any], *, cut: bool,
+        model: str = "",
     ) -> Reply:
         """Asks in a stored conversation, a new one where `after` is None, and keeps `request` (JSON) with the answer.
 
         With `cut` the oldest turns are left out where the window is full; without it TooLong is raised. Raises what Chat.ask
         raises; nothing is stored then.
         """
-        refuse_unable(options, ready(self.engine))
+        engine = self.engines.engine(model)
+        state = ready(engine)
+        refuse_unable(options, state)
         role = joined(said.instructions, said.system) if after is None else after.role(said)
-        self._check_role(role)
+        self._check_role(role, model)
         about, began = self._conversation(owner, after, said, role)
         try:
             if not cut:
-                self._refuse_cut(dataclasses.replace(about, role=role), said.question)
-            reply = self.chat.ask(about.owner, about.id, said.question, options=options, role=role)
+                self._refuse_cut(dataclasses.replace(about, role=role), engine, state, said.question)
+            reply = self.chat.ask(about.owner, about.id, said.question, options=options, role=role, model=model)
         except BaseException:
             if began:
                 self.store.delete_conversation(about.owner, about.id)
@@ -130,15 +133,17 @@ class Responding:
         finally:
             reply.stop()
 
-    def unstored(self, owner: str, after: After | None, said: Said, options: Options, *, cut: bool) -> Iterator[Part | None]:
+    def unstored(
+        self, owner: str, after: After | None, said: Said, options: Options, *, cut: bool, model: str = ""
+    ) -> Iterator[Part | None]:
         """Like `ask` and `follow`, but nothing is stored."""
         role = joined(said.instructions, said.system) if after is None else after.role(said)
         past = [*(self._past(after) if after is not None else ()), *said.earlier]
         question = Message(role="user", text=said.question)
         if cut:
-            past = self._newest(role, past, said.question, ready(self.engine))
+            past = self._newest(role, past, said.question, self.engines.engine(model))
         system = [Message(role="system", text=role)] if role else []
-        answers = self.chat.programs.answers(owner, [*system, *past, question], options)
+        answers = self.chat.programs.answers(owner, [*system, *past, question], options, model=model)
         try:
             for _, part in answers:
                 yield part if not isinstance(part, Delta) or part.text else None
@@ -172,30 +177,30 @@ class Responding:
                 past += [question, answer]
         return past
 
-    def _check_role(self, role: str) -> None:
+    def _check_role(self, role: str, model: str) -> None:
         try:
-            self.chat.check_role(role)
+            self.chat.check_role(role, model)
         except TooLong as problem:
             problem.parameter, problem.code = "instructions", CONTEXT_EXCEEDED
             raise
 
-    def _refuse_cut(self, about: Conversation, question: str) -> None:
-        state = ready(self.engine)
-        window = self.chat.sight.window(about, state, self.engine.count([question])[0])
+    def _refuse_cut(self, about: Conversation, engine: Engine, state: EngineState, question: str) -> None:
+        window = self.chat.sight.window(about, engine, state, engine.count([question])[0])
         said = [message for message in self.store.messages(about.owner, about.id) if message.status != "streaming"]
         if len(window.kept) < 2 * len(memory.turns(said, budget_of(state))):
             raise TooLong("The conversation does not fit the window of {limit} tokens. With truncation auto its oldest turns are "
                           "left out.", limit=state.context, parameter="truncation", code=CONTEXT_EXCEEDED)
 
-    def _newest(self, role: str, past: Sequence[Message], question: str, state: EngineState) -> list[Message]:
+    def _newest(self, role: str, past: Sequence[Message], question: str, engine: Engine) -> list[Message]:
         """The newest turns of `past` that fit the window; all, where they do."""
+        state = ready(engine)
         room, newest = state.context * MOST_BYTES_A_TOKEN, []  # what is longer by this measure need not be counted
         for message in reversed(past):
             room -= len(message.text.encode("utf-8", "surrogatepass"))
             if room < 0:
                 break
             newest.append(message)
-        counts = self.engine.count([role, question, *(message.text for message in newest)])
+        counts = engine.count([role, question, *(message.text for message in newest)])
         budget = budget_of(state)
         role_tokens = counts[0] if role else 0
         told = [dataclasses.replace(message, id=str(number), number=number, tokens=count)

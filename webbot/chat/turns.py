@@ -9,7 +9,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,14 +19,14 @@ from webbot.chat.completing import Completing
 from webbot.chat.growing import Growing
 from webbot.chat.news import Changed, Gone
 from webbot.chat.sight import Sight, budget_of
-from webbot.chat.waiting import ready
-from webbot.engines.base import Engine, EngineState
+from webbot.engines.base import Engine, Engines, EngineState
 from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong, Unavailable
-from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Started, Window
+from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Preparing, Started, Window
 from webbot.reply import Began, Reply
 from webbot.store.base import Store
 
 TITLE_CHARACTERS = 60
+TICK_SECONDS = 0.1
 CUT = "The answer was cut here: it reached its limit. Ask for the rest to read on."
 INTERRUPTED = "The server stopped in the middle of this answer."
 
@@ -46,17 +46,17 @@ class Chat:
     """The turns of all conversations."""
 
     def __init__(
-        self, engine: Engine, store: Store, *, options: Callable[[EngineState], Options] = lambda state: Options(),
+        self, engines: Engines, store: Store, *, options: Callable[[EngineState], Options] = lambda state: Options(),
         limits: Limits | None = None,
     ) -> None:
         """`options` says how the engine of that state is sampled where a door does not."""
-        self.engine, self.store = engine, store
+        self.engines, self.store = engines, store
         self.options, self.limits = options, limits or Limits()
         self.channels = Channels()
         self._running: dict[str, Reply] = {}
         self._beginning: set[str] = set()
-        self.sight = Sight(engine, store)
-        self.programs = Completing(engine, self.limits.max_answer)
+        self.sight = Sight(store)
+        self.programs = Completing(engines, self.limits.max_answer)
         self._lock = threading.Lock()
         self._closing = False
 
@@ -64,33 +64,47 @@ class Chat:
 
     def ask(
         self, owner: str, conversation: str, text: str, *, options: Options | None = None, spoken: dict | None = None,
-        replace_from: int | None = None, role: str | None = None,
+        replace_from: int | None = None, role: str | None = None, model: str | None = None,
     ) -> Reply:
-        """Commits the question and starts its answer, which runs on by itself. `role` takes the place of the conversation's
-        own in this turn alone.
+        """Commits the question and starts its answer, which runs on by itself. `role` and `model` take the place of the
+        conversation's own in this turn alone.
 
         Raises BadInput for an empty question, TooLong for one that the window cannot hold, Conflict while another answer of
-        the conversation is being written, Unavailable when no model comes up in time. Then nothing was stored.
+        the conversation is being written, NotFound for a model that is not there, Unavailable for one that cannot be loaded.
+        Then nothing was stored. While the model is still being loaded the question is stored at once, and what speaks against
+        it then is how its answer failed.
         """
         self._check(text)
         about = self.store.conversation(owner, conversation)
-        if role is not None:
-            about = dataclasses.replace(about, role=role)
+        own = {name: value for name, value in (("role", role), ("model", model)) if value is not None}
+        about = dataclasses.replace(about, **own)  # type: ignore[arg-type]
         with self._claimed(conversation):
-            state = ready(self.engine)
-            if role is not None:
-                self.check_role(role)
-            tokens = self.engine.count([text])[0]
-            window = self.sight.window(about, state, tokens, before=replace_from)
-            question = Message(role="user", text=text, tokens=tokens, counted_by=state.tokenizer, spoken=spoken or {})
+            engine = self.engines.engine(about.model)
+            engine.wake()
+            state, window = engine.state(), None
+            if state.status == "failed":
+                raise Unavailable(state.sentence or "The language model is not running.", retry_after=5)
+            question = Message(role="user", text=text, spoken=spoken or {})
+            if state.status == "ready":
+                if role:
+                    memory.check_role(self.sight.role_tokens(role, engine, state), budget_of(state))
+                question, window = self._seen(about, engine, state, question, replace_from)
             question, answer = self._begin(owner, conversation, question, replace_from)
-            window = dataclasses.replace(window, first=window.first or question.number)
-            self._mark(about, state, window, text)
+            if window is not None:
+                window = self._mark(about, state, window, question)
             reply = Reply(owner, conversation, question, answer, self.limits.grace)
             self._running[conversation] = reply
         self.channels.post(conversation, Began(reply, replace_from))
-        reply.run(lambda reply: self._turn(reply, about, window, options or self.options(state)), self.channels, self._done)
+        reply.run(lambda reply: self._turn(reply, about, engine, window, options), self.channels, self._done)
         return reply
+
+    def _seen(
+        self, about: Conversation, engine: Engine, state: EngineState, question: Message, before: int | None
+    ) -> tuple[Message, Window]:
+        """The question, counted, and what the model sees in its turn. Raises TooLong."""
+        tokens = engine.count([question.text])[0]
+        window = self.sight.window(about, engine, state, tokens, before=before)
+        return dataclasses.replace(question, tokens=tokens, counted_by=state.tokenizer), window
 
     @contextmanager
     def _claimed(self, conversation: str) -> Iterator[None]:
@@ -143,20 +157,25 @@ class Chat:
             reply = self._running.get(conversation)
         return reply if reply is not None and reply.owner == owner else None
 
-    def _turn(self, reply: Reply, about: Conversation, window: Window, options: Options) -> Iterator[Event]:
+    def _turn(
+        self, reply: Reply, about: Conversation, engine: Engine, window: Window | None, options: Options | None
+    ) -> Iterator[Event]:
         """One turn: what the model sees, the answer as it grows, its end in the store whatever happens."""
         answer = Growing(self.store, reply)
         try:
+            if window is None:
+                window = yield from self._prepared(reply, about, engine)
             yield Started(window)
             prompt = self.sight.prompt(about, window, reply.question)
-            room = dataclasses.replace(options, max_tokens=self._room(options, window))
-            for event in self.engine.answer(prompt, room, owner=reply.owner):
+            chosen = options or self.options(engine.state())
+            room = dataclasses.replace(chosen, max_tokens=self._room(chosen, window))
+            for event in engine.answer(prompt, room, owner=reply.owner):
                 if isinstance(event, Delta):
                     answer.grow(event.text)
                     yield event
                 elif isinstance(event, Finished):
                     answer.end("complete", usage=event.usage, error=CUT if event.reason == "length" else "")
-                    self.sight.forget(reply.owner, reply.conversation, reply.answer.number)
+                    self.sight.forget(reply.owner, reply.conversation, reply.answer.number, engine)
                     self._measure(event)
                     yield event
         except Problem as problem:
@@ -166,15 +185,30 @@ class Chat:
         except GeneratorExit:
             metrics.answers.labels("stopped").inc()
             answer.end("stopped")
-            self.sight.forget(reply.owner, reply.conversation, reply.answer.number)
+            self.sight.forget(reply.owner, reply.conversation, reply.answer.number, engine)
             raise
         except Exception:
             answer.end("failed", error="The answer ended unexpectedly. Please try again.")
             raise
 
-    def _mark(self, about: Conversation, state: EngineState, window: Window, text: str) -> None:
+    def _prepared(self, reply: Reply, about: Conversation, engine: Engine) -> Generator[Event, None, Window]:
+        """Waits until the model is loaded, and says how far it is; then what it sees. Raises TooLong and Unavailable."""
+        told = None
+        while (state := engine.state()).status != "ready":
+            if state.status == "failed":
+                raise Unavailable(state.sentence or "The language model is not running.")
+            preparing = Preparing(state.name, state.progress, state.sentence)
+            yield preparing if preparing != told else Delta("")  # a sign of life: whoever reads may stop it
+            told = preparing
+            time.sleep(TICK_SECONDS)
+        question, window = self._seen(about, engine, state, reply.question, reply.question.number)
+        self.store.save_counts(reply.owner, reply.conversation, {question.id: question.tokens or 0}, question.counted_by)
+        return self._mark(about, state, window, question)
+
+    def _mark(self, about: Conversation, state: EngineState, window: Window, question: Message) -> Window:
         """Keeps what this turn forgot, so that it stays forgotten, and gives the first turn's conversation its title."""
-        changes: dict[str, object] = {} if about.title else {"title": title_of(text)}
+        window = dataclasses.replace(window, first=window.first or question.number)
+        changes: dict[str, object] = {} if about.title else {"title": title_of(question.text)}
         if about.cut_for != state.tokenizer or window.first > about.remembers_from:
             changes |= {"remembers_from": window.first, "cut_for": state.tokenizer}
         try:
@@ -183,6 +217,7 @@ class Chat:
                 self.channels.post(about.id, Changed())
         except Problem as problem:
             log.warning("a conversation's mark was not kept: %s", problem)  # the turn is stored; the next one keeps it
+        return window
 
     def _done(self, reply: Reply) -> None:
         with self._lock:
@@ -191,15 +226,18 @@ class Chat:
 
     # conversations
 
-    def create(self, owner: str, role: str) -> Conversation:
-        """A new conversation. Raises TooLong when the role does not fit the model."""
-        self.check_role(role)
-        return self.store.create_conversation(owner, role=role)
+    def create(self, owner: str, role: str, model: str = "") -> Conversation:
+        """A new conversation. Raises TooLong when the role does not fit the model, NotFound for a model that is not there."""
+        self.check_role(role, model)
+        return self.store.create_conversation(owner, role=role, model=model)
 
     def change(self, owner: str, conversation: str, **changes: object) -> Conversation:
-        """Changes title, role, pinned, speaks or markup and tells the page's tabs."""
+        """Changes title, role, pinned, speaks, markup or model and tells the page's tabs. Raises NotFound for a model that is
+        not there."""
+        if "model" in changes:
+            self.engines.engine(str(changes["model"]))
         if "role" in changes:
-            self.check_role(str(changes["role"]))
+            self.check_role(str(changes["role"]), self.store.conversation(owner, conversation).model)
         if "title" in changes:
             changes["title"] = title_of(str(changes["title"]))
         changed = self.store.change_conversation(owner, conversation, **changes)
@@ -218,16 +256,19 @@ class Chat:
 
     def window(self, owner: str, conversation: str) -> Window | None:
         """What the model will see of the conversation in the next turn, without a question; None while no model is ready."""
-        state = self.engine.state()
-        return self.sight.window(self.store.conversation(owner, conversation), state) if state.status == "ready" else None
+        about = self.store.conversation(owner, conversation)
+        engine = self.engines.engine(about.model)
+        state = engine.state()
+        return self.sight.window(about, engine, state) if state.status == "ready" else None
 
-    def check_role(self, role: str) -> None:
+    def check_role(self, role: str, model: str = "") -> None:
         """Raises TooLong for a role over a quarter of the window; without a ready model only its bytes are checked."""
         if len(role.encode()) > self.limits.question_bytes:
             raise TooLong("The role is longer than {limit} bytes.", limit=self.limits.question_bytes)
-        state = self.engine.state()
+        engine = self.engines.engine(model)
+        state = engine.state()
         if state.status == "ready" and role:
-            memory.check_role(self.sight.role_tokens(role, state), budget_of(state))
+            memory.check_role(self.sight.role_tokens(role, engine, state), budget_of(state))
 
     # checks
 

@@ -12,7 +12,9 @@ TICK_SECONDS = 0.05
 
 
 def ready(engine: Engine) -> EngineState:
-    """The engine's state once it is ready. Raises Unavailable when it failed or does not come up in time."""
+    """The engine's state once it is ready; a sleeping one is woken. Raises Unavailable when it failed or does not come up in
+    time, and what `wake` raises."""
+    engine.wake()
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         state = engine.state()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from webbot.errors import BadInput
+from webbot.errors import BadInput, NotFound
 from webbot.messages import Called, Delta, Finished, Message, Options
 
 # What an engine may be able to do beside answering. Each is named like the parameters that ask for it.
@@ -102,6 +102,12 @@ class Engine(ABC):
 
     def close(self) -> None:
         """Ends what the engine started. Nothing of it is left when this returns."""
+
+    def engine(self, name: str = "") -> Engine:
+        """One engine alone is all of its Engines. Raises NotFound."""
+        if name:
+            raise NotFound("There is no model {name} here any more. Please choose another one.", name=repr(name)[:80])
+        return self
 
 
 class Engines(Protocol):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 Kind = Literal["local", "gguf", "remote", "echo", "speech"]
 
@@ -35,3 +35,7 @@ class ModelState:
     possible: bool = True
     reason: str = ""
     removable: bool = False
+
+    def but(self, **changes: Any) -> ModelState:
+        """The same with these changes."""
+        return replace(self, **changes)

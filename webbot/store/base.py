@@ -20,7 +20,7 @@ class Store(ABC):
 
     @abstractmethod
     def create_conversation(
-        self, owner: str, *, title: str = "", role: str = "", beginning: Sequence[Message] = ()
+        self, owner: str, *, title: str = "", role: str = "", model: str = "", beginning: Sequence[Message] = ()
     ) -> Conversation:
         """A new conversation, with the messages of `beginning`: they get ids and numbers of their own, in this order."""
 
@@ -40,7 +40,7 @@ class Store(ABC):
 
     @abstractmethod
     def change_conversation(self, owner: str, conversation: str, **changes: object) -> Conversation:
-        """Sets any of title, role, pinned, speaks, markup, remembers_from, cut_for; `version` grows by one."""
+        """Sets any of title, role, pinned, speaks, markup, model, remembers_from, cut_for; `version` grows by one."""
 
     @abstractmethod
     def delete_conversation(self, owner: str, conversation: str) -> None:

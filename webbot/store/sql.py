@@ -15,20 +15,19 @@ from typing import Any
 from sqlalchemy import Connection, ScalarSelect, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
-from webbot.errors import BadInput, Conflict, NotFound, SettingsError
+from webbot.errors import BadInput, Conflict, NotFound
 from webbot.messages import Conversation, Message
 from webbot.store.base import Store
 from webbot.store.sql_database import PATIENCE, Database, fold
 from webbot.store.sql_schema import (
     LARGEST,
-    VERSION,
     about,
     conversation_from,
     conversations,
     folded,
     message_from,
     messages,
-    metadata,
+    prepare,
     requests,
     row_from,
     sessions,
@@ -39,7 +38,8 @@ MISSING = "This conversation is not here. It may have been deleted."
 NO_MESSAGE = "This message is not here. It may have been deleted."
 BUSY = "An answer is being written in this conversation. Please wait for its end or stop it."
 CHANGEABLE = {
-    "title": str, "role": str, "pinned": bool, "speaks": bool, "markup": str, "remembers_from": int, "cut_for": str,
+    "title": str, "role": str, "pinned": bool, "speaks": bool, "markup": str, "model": str, "remembers_from": int,
+    "cut_for": str,
 }
 BOOK_KEEPING = frozenset({"remembers_from", "cut_for"})  # changes that move no conversation to the top
 SEARCH_LENGTH = 200  # characters of a search that count
@@ -52,12 +52,12 @@ class SqlStore(Store):
     """
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
-        self._database = Database(url, _prepare, patience=patience)
+        self._database = Database(url, prepare, patience=patience)
 
     # conversations
 
     def create_conversation(
-        self, owner: str, *, title: str = "", role: str = "", beginning: Sequence[Message] = ()
+        self, owner: str, *, title: str = "", role: str = "", model: str = "", beginning: Sequence[Message] = ()
     ) -> Conversation:
         now = time.time()
 
@@ -65,7 +65,7 @@ class SqlStore(Store):
             made = _new_id()
             place = _next_place(connection, owner)
             connection.execute(insert(conversations).values(
-                id=made, owner=owner, title=title, role=role, place=place, created_at=now, updated_at=now,
+                id=made, owner=owner, title=title, role=role, model=model, place=place, created_at=now, updated_at=now,
             ))
             if beginning:
                 numbered = [replace(message, id=_new_id(), number=number) for number, message in enumerate(beginning, start=1)]
@@ -255,24 +255,6 @@ class SqlStore(Store):
 
     def close(self) -> None:
         self._database.close()
-
-
-def _prepare(connection: Connection) -> None:
-    """Makes the tables of a new database; of one that is there, checks that this webbot can read it."""
-    tables = connection.dialect.get_table_names(connection)
-    if not tables:
-        metadata.create_all(connection)
-        connection.execute(insert(about), [{"name": "schema", "value": VERSION}, {"name": "checked", "value": 0}])
-        return
-    if about.name not in tables or sessions.name not in tables:
-        raise SettingsError("The database in the data folder belongs to another program. Please choose another folder.")
-    version = connection.scalar(select(about.c.value).where(about.c.name == "schema")) or 0
-    if version > VERSION:
-        raise SettingsError(
-            "The database was written by a newer webbot (format {found}, this one reads up to {known}). Please update webbot.",
-            found=version, known=VERSION,
-        )
-    metadata.create_all(connection)  # a table that an older webbot did not know; it does not mind it either
 
 
 def _new_id() -> str:

@@ -9,9 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     JSON,
     Boolean,
     Column,
+    Connection,
     Dialect,
     Double,
     ForeignKey,
@@ -23,12 +25,16 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    insert,
+    inspect,
+    select,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator
 
+from webbot.errors import SettingsError
 from webbot.messages import Conversation, Message, Usage
 
 VERSION = 1
@@ -93,6 +99,7 @@ conversations = Table(
     Column("pinned", Boolean, nullable=False, default=False),
     Column("speaks", Boolean, nullable=False, default=False),
     Column("markup", Text, nullable=False, default="markdown"),
+    Column("model", Content, nullable=False, default="", server_default=""),
     Column("remembers_from", Integer, nullable=False, default=0),
     Column("cut_for", Content, nullable=False, default=""),
     Column("version", Integer, nullable=False, default=1),
@@ -139,6 +146,27 @@ sessions = Table(
     Column("value", LargeBinary, nullable=False),
     Column("ends_at", Double, nullable=False, index=True),
 )
+
+
+def prepare(connection: Connection) -> None:
+    """Makes the tables of a new database; of one that is there, checks that this webbot can read it."""
+    tables = connection.dialect.get_table_names(connection)
+    if not tables:
+        metadata.create_all(connection)
+        connection.execute(insert(about), [{"name": "schema", "value": VERSION}, {"name": "checked", "value": 0}])
+        return
+    if about.name not in tables or sessions.name not in tables:
+        raise SettingsError("The database in the data folder belongs to another program. Please choose another folder.")
+    version = connection.scalar(select(about.c.value).where(about.c.name == "schema")) or 0
+    if version > VERSION:
+        raise SettingsError(
+            "The database was written by a newer webbot (format {found}, this one reads up to {known}). Please update webbot.",
+            found=version, known=VERSION,
+        )
+    # A table or a column that an older webbot did not know; it does not mind them either.
+    metadata.create_all(connection)
+    if "model" not in {column["name"] for column in inspect(connection).get_columns(conversations.name)}:
+        connection.execute(DDL("ALTER TABLE conversations ADD COLUMN model TEXT NOT NULL DEFAULT ''"))
 
 
 def conversation_from(row: Row[Any]) -> Conversation:

@@ -9,7 +9,7 @@ from v1_client import Program, events, refusal
 from webbot.engines.base import EngineState
 from webbot.messages import Called, Delta, Finished, Message, Token, ToolCall, Usage
 from webbot.reply import Began
-from webbot.services import _options
+from webbot.services import default_options
 from webbot.settings import load
 from webbot.web.sessions import COOKIE
 from webbot.web.v1.chat import ChatRequest, options_of
@@ -340,7 +340,7 @@ class TestJoining:
         assert services.store.messages("s-ann", talk.id) == []
 
     def test_one_answer_at_a_time(self, program, services, talk):
-        services.engine.pause = 0.2
+        services.fleet.engine().pause = 0.2
         reply = services.chat.ask("s-ann", talk.id, "one two three four five")
         assert refusal(self.join(program, talk), 409) == (None, "conflict")
         assert refusal(self.join(program, talk, stream=True), 409) == (None, "conflict")
@@ -348,7 +348,7 @@ class TestJoining:
         assert reply.wait(5)
 
     def test_stop_on_the_page_ends_the_answer_with_what_there_is(self, program, services, talk):
-        services.engine.pause = 0.05
+        services.fleet.engine().pause = 0.05
 
         def stop():
             while not (reply := services.chat.running("s-ann", talk.id)) or len(reply.text) < 20:
@@ -365,7 +365,7 @@ class TestJoining:
         assert 20 <= len(stored.text) < 500
 
     def test_a_client_that_leaves_stops_the_answer(self, program, services, talk):
-        services.engine.pause = 0.05
+        services.fleet.engine().pause = 0.05
         response = self.join(program, talk, "word " * 200, stream=True)
         lines = response.iter_encoded()
         next(lines)
@@ -375,7 +375,7 @@ class TestJoining:
         assert services.store.messages("s-ann", talk.id)[-1].status == "stopped"
 
     def test_a_slow_reader_misses_nothing(self, program, services, talk):
-        services.engine.pause = 0.0
+        services.fleet.engine().pause = 0.0
         text = " ".join(str(number) for number in range(4000))
         response = self.join(program, talk, text, stream=True)
         until = time.monotonic() + 20
@@ -416,7 +416,7 @@ class TestWhoAsks:
 
 def test_the_server_samples_as_it_is_set_unless_the_program_says_otherwise():
     starter = EngineState(name="starter", status="ready", starter=True)
-    defaults = _options(load({}, temperature=0.9, top_p=0.5), starter)
+    defaults = default_options(load({}, temperature=0.9, top_p=0.5), starter)
 
     def asked(**parameters):
         options = options_of(ChatRequest.model_validate({"model": "llama", "messages": [user("a")], **parameters}), defaults)

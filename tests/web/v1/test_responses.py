@@ -485,7 +485,7 @@ class TestFailures:
     """The model is lost in mid-answer, or refuses what it is asked when it begins."""
 
     def breaking(self, services, words, problem):
-        services.chat.engine = services.chat.programs.engine = services.chat.sight.engine = Breaking(words, problem)
+        services.fleet.fixed["echo"] = Breaking(words, problem)
 
     @pytest.mark.parametrize("store", [True, False])
     def test_a_stream_tells_it_as_an_event(self, ann, services, store):

@@ -21,7 +21,7 @@ from webbot.web.v1.chunks import Head, Part, chunks, completion, without_ticks
 from webbot.web.v1.functions import FunctionTool, ResponseFormat, ToolChoice, schema_of, tools_of
 from webbot.web.v1.joining import HEADER, joined_conversation, named_conversation
 from webbot.web.v1.messages import MOST_MESSAGES, AnyMessage, conversation
-from webbot.web.v1.models import check_language_model, fingerprint
+from webbot.web.v1.models import fingerprint, fleet_name, language_model, model_of_turn
 from webbot.web.v1.operations import Refused, operation
 from webbot.web.v1.sampling import MOST_TOKENS, Label, Sampled, sampled, with_usage
 from webbot.web.v1.stream import stream, whole
@@ -69,8 +69,7 @@ class Chats:
 
     def create_chat(self, body: ChatRequest) -> ResponseReturnValue:
         """Without `stream` one object at the end; with it, chunks as it grows. The model is free when the client leaves."""
-        check_language_model(self.services, body.model)
-        state = self.services.engine.state()
+        state = language_model(self.services, body.model).state()
         options = options_of(body, self.services.chat.options(state))
         about = self._joined(body, options)
         parts = self._turn(about, body, options) if about else self._answers(body, options)
@@ -87,7 +86,8 @@ class Chats:
         return response
 
     def _answers(self, body: ChatRequest, options: Options) -> Iterator[tuple[int, Part]]:
-        return self.services.chat.programs.answers(g.owner, conversation(body.messages), options, body.n or 1)
+        return self.services.chat.programs.answers(g.owner, conversation(body.messages), options, body.n or 1,
+                                                   fleet_name(self.services, body.model))
 
     def _joined(self, body: ChatRequest, options: Options) -> Conversation | None:
         """The conversation that the request joins. Raises BadInput for what makes no sense there."""
@@ -104,7 +104,7 @@ class Chats:
         return joined_conversation(self.services, name)
 
     def _turn(self, about: Conversation, body: ChatRequest, options: Options) -> Iterator[tuple[int, Part]]:
-        return turn(self.services, about, conversation(body.messages)[0].text, options)
+        return turn(self.services, about, conversation(body.messages)[0].text, options, model_of_turn(self.services, body.model))
 
 
 def options_of(body: ChatRequest, defaults: Options) -> Options:

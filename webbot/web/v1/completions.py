@@ -18,7 +18,7 @@ from webbot.services import Services
 from webbot.web.v1.answers import TextCompletion
 from webbot.web.v1.chunks import Head, without_ticks
 from webbot.web.v1.continuations import Asked, chunks, completion
-from webbot.web.v1.models import check_language_model, fingerprint
+from webbot.web.v1.models import fingerprint, fleet_name, language_model
 from webbot.web.v1.operations import Refused, one_of, operation
 from webbot.web.v1.sampling import Sampled, sampled, with_usage
 from webbot.web.v1.stream import stream, whole
@@ -62,12 +62,11 @@ class Completions:
 
     def create_completion(self, body: CompletionRequest) -> ResponseReturnValue:
         """Choice p * n + i is the i-th answer to the prompt p. At most 128 choices."""
-        check_language_model(self.services, body.model)
-        state = self.services.engine.state()
+        state = language_model(self.services, body.model).state()
         prompts, count = prompts_of(body), body.n or 1
         options = options_of(body, self.services.chat.options(state))
         echoes = [str(prompt) for prompt in prompts for _ in range(count)] if body.echo else []
-        parts = self.services.chat.programs.texts(g.owner, prompts, options, count)
+        parts = self.services.chat.programs.texts(g.owner, prompts, options, count, fleet_name(self.services, body.model))
         head = Head(id=f"cmpl-{secrets.token_hex(12)}", created=int(time.time()), model=body.model,
                     fingerprint=fingerprint(state))
         asked = Asked(echoes=echoes, prompts=len(prompts), choices=len(prompts) * count, logprobs=body.logprobs is not None)

@@ -19,7 +19,7 @@ from webbot.chat.waiting import ready
 from webbot.engines.base import Embeddings
 from webbot.errors import BadInput, Problem
 from webbot.services import Services
-from webbot.web.v1.models import check_language_model, model_id
+from webbot.web.v1.models import language_model, model_id
 from webbot.web.v1.operations import Sent, one_of, operation
 from webbot.web.v1.stream import whole
 
@@ -108,12 +108,12 @@ class EmbeddingDoor:
         if embedder is not None and model_id(body.model) == model_id(embedder.name):
             self._check_size(body, embedder.state().info.get("dimensions"))
             return embedder.embedding(texts, owner=g.owner)
-        check_language_model(self.services, body.model)
-        state = ready(self.services.engine)
+        engine = language_model(self.services, body.model)
+        state = ready(engine)
         if "embed" not in state.abilities:
             raise BadInput("The model {model} makes no embeddings.", model=state.name, parameter="model",
                            code="unsupported_model")
-        return self.services.engine.embedding(texts, owner=g.owner)
+        return engine.embedding(texts, owner=g.owner)
 
     @staticmethod
     def _check_size(body: EmbeddingRequest, size: int | None) -> None:

@@ -14,12 +14,13 @@ from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel
 
 from webbot import __version__
-from webbot.engines.base import EngineState
+from webbot.engines.base import Engine, EngineState
 from webbot.errors import NotFound
+from webbot.models import listing
+from webbot.models.fleet import LOCAL
 from webbot.services import Services
 from webbot.web.v1.operations import operation
 
-LOCAL = "llama"  # the local language model, whichever it is
 OWNER = "webbot"
 
 
@@ -53,7 +54,7 @@ class Models:
                   responses={200: ModelObject})
 
     def list_models(self) -> ResponseReturnValue:
-        """The language model under `llama` and its own name, then those for speech and embeddings."""
+        """The model of this machine under `llama`, every language model under its name, then those for speech and embeddings."""
         return jsonify(object="list", data=[self._object(name) for name in self._names()])
 
     def get_model(self, model: str) -> ResponseReturnValue:
@@ -72,14 +73,26 @@ class Models:
 
 
 def language_models(services: Services) -> list[str]:
-    """The own names of the language model that serves."""
-    return [model_id(services.engine.state().name)]
+    """The names of the language models that can be asked, the one that serves first."""
+    return [model_id(services.engine.state().name), *listing.names(services.fleet)]
 
 
-def check_language_model(services: Services, name: str) -> None:
-    """Raises NotFound when `name` is not the language model that serves."""
-    if name != LOCAL and model_id(name) not in language_models(services):
-        raise unknown_model(name)
+def language_model(services: Services, name: str) -> Engine:
+    """The language model that a request names. Raises NotFound."""
+    try:
+        return services.fleet.engine(fleet_name(services, name))
+    except NotFound:
+        raise unknown_model(name) from None
+
+
+def fleet_name(services: Services, name: str) -> str:
+    """The name by which the fleet knows the model that a request names."""
+    return "" if model_id(name) == model_id(services.engine.state().name) else name
+
+
+def model_of_turn(services: Services, name: str) -> str | None:
+    """The same for a turn of a stored conversation, which has a model of its own: None where the request leaves it that."""
+    return None if name == LOCAL else fleet_name(services, name)
 
 
 def unknown_model(name: str) -> NotFound:

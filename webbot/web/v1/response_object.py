@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from webbot.chat.responding import Found, was_cut
 from webbot.messages import Message, Usage
-from webbot.web.v1.models import LOCAL
+from webbot.models.fleet import LOCAL
 from webbot.web.v1.response_request import ResponseRequest
 
 PREFIX = "resp_"

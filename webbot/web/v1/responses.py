@@ -15,7 +15,7 @@ from webbot.errors import CONTEXT_EXCEEDED, BadInput, Conflict, NotFound, Proble
 from webbot.messages import Conversation, Options
 from webbot.services import Services
 from webbot.web.v1.joining import joined_conversation, named_conversation
-from webbot.web.v1.models import check_language_model
+from webbot.web.v1.models import fleet_name, language_model, model_of_turn
 from webbot.web.v1.operations import operation
 from webbot.web.v1.response_events import response_events, whole_response
 from webbot.web.v1.response_object import (
@@ -82,17 +82,20 @@ class Responses:
         `previous_response_id` goes on after that answer, `conversation` (also `metadata.conversation_id` or the header
         X-Conversation-Id) at the end of a conversation. With `stream` the answer is sent as events.
         """
-        check_language_model(self.services, body.model)
+        language_model(self.services, body.model)
         refuse_unsupported(body)
         options, turn = self._options(body), said(body, stored=body.store is not False)
         after = self._after(body, turn)
         told = asked(body, options.temperature, options.top_p)
+        model = self._model(body, after)
         try:
             if body.store is False:
                 draft = unstored_draft(told)
-                parts = self.responding.unstored(g.owner, after, turn, options, cut=body.truncation != "disabled")
+                parts = self.responding.unstored(g.owner, after, turn, options, cut=body.truncation != "disabled",
+                                                 model=model)
             else:
-                reply = self.responding.ask(g.owner, after, turn, options, told, cut=body.truncation != "disabled")
+                reply = self.responding.ask(g.owner, after, turn, options, told, cut=body.truncation != "disabled",
+                                            model=model)
                 draft = Draft(
                     id=response_id(reply.conversation, reply.answer.id), message=reply.answer.id,
                     created_at=reply.answer.created_at, conversation=reply.conversation, asked=told,
@@ -144,12 +147,18 @@ class Responses:
         return jsonify(stored_response(self.responding.find(about, message)))
 
     def _options(self, body: ResponseRequest) -> Options:
-        plain = self.services.chat.options(self.services.engine.state())
+        plain = self.services.chat.options(language_model(self.services, body.model).state())
         return dataclasses.replace(
             plain, schema=schema_of(body), max_tokens=body.max_output_tokens,
             temperature=plain.temperature if body.temperature is None else body.temperature,
             top_p=plain.top_p if body.top_p is None else body.top_p,
         )
+
+    def _model(self, body: ResponseRequest, after: After | None) -> str:
+        if after is None:
+            return fleet_name(self.services, body.model)
+        named = model_of_turn(self.services, body.model)
+        return after.about.model if named is None else named
 
     def _after(self, body: ResponseRequest, turn: Said) -> After | None:
         """Where the turn goes on; None for a new conversation."""

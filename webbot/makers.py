@@ -1,0 +1,85 @@
+"""Makes the parts of a server from its settings. The only chooser of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from webbot.engines.base import Engine
+from webbot.engines.echo import EchoEngine
+from webbot.engines.embedder import Embedder
+from webbot.engines.local import LocalEngine
+from webbot.models.catalog import Found
+from webbot.models.fleet import Fleet
+from webbot.models.hearing import Hearing
+from webbot.models.upstream import Upstream
+from webbot.settings import Settings
+from webbot.speech import weights
+from webbot.speech.transcribe import Transcriber
+
+
+def fleet(settings: Settings, hearing: Hearing | None) -> Fleet:
+    """Every language model. With the echo engine there is no other."""
+    fixed = {"echo": EchoEngine(settings.context, pause=0.02)} if settings.engine == "echo" else {}
+    beside = hearing.needs if hearing is not None else dict
+    return Fleet(settings, partial(language_model, settings), list(_upstreams(settings)), fixed=fixed, beside=beside)
+
+
+def language_model(settings: Settings, found: Found) -> Engine:
+    """Starts the process of a model that is on this machine."""
+    shared: dict[str, Any] = {
+        "name": found.title, "starter": found.starter, "context": settings.context, "parallel": settings.parallel,
+        "queue": settings.queue, "queue_owner": settings.queue_owner, "threads": settings.threads,
+        "token_timeout": settings.token_timeout, "runtime": settings.data / "run",
+    }
+    if found.kind == "gguf":
+        from webbot.engines.gguf import GgufEngine
+
+        return GgufEngine(found.path, gpu_layers=settings.gpu_layers if settings.device != "cpu" else 0, **shared)
+    return LocalEngine(found.path, device=settings.device, precision=settings.precision, **shared)
+
+
+def _upstreams(settings: Settings) -> Iterator[Upstream]:
+    """The operator's own server first, then OpenAI."""
+    if not settings.remote_url and not settings.openai_key:
+        return
+    from webbot.engines.remote import list_models
+
+    if settings.remote_url:
+        url, key = settings.remote_url, settings.remote_key
+        yield Upstream(_remote(settings, url, key, settings.remote_end), known=settings.remote_model,
+                       names=partial(list_models, url, key))
+    if settings.openai_key:
+        yield Upstream(_remote(settings, settings.openai_url, settings.openai_key), known=settings.openai_models, anything=True)
+
+
+def _remote(settings: Settings, url: str, key: str, end: str = "") -> Callable[[str], Engine]:
+    from webbot.engines.remote import RemoteEngine
+
+    return lambda model: RemoteEngine(
+        url, model=model, key=key, end=end, name=model, context=settings.context, token_timeout=settings.token_timeout,
+    )
+
+
+def embedder(settings: Settings) -> Embedder | None:
+    """The model for sentence embeddings, where one is set."""
+    if not settings.embedding_model:
+        return None
+    return Embedder(
+        Path(settings.embedding_model).expanduser().resolve(), device=settings.device, threads=settings.threads,
+        queue=settings.queue, queue_owner=settings.queue_owner, runtime=settings.data / "run",
+    )
+
+
+def hearing(settings: Settings) -> Hearing | None:
+    """The speech models, where speech is on."""
+    return Hearing(settings, partial(_transcriber, settings)) if settings.speech else None
+
+
+def _transcriber(settings: Settings, found: weights.Found) -> Transcriber:
+    return Transcriber(
+        found.path, name=found.name, starter=found.starter, device=settings.device, threads=settings.threads,
+        runtime=settings.data / "run", seconds=settings.audio_seconds, engine=settings.speech_engine,
+    )
