@@ -15,6 +15,7 @@ from webbot.web.access import Access
 from webbot.web.languages import page_language
 from webbot.web.leonid import LEONID_DOOR, Leonid
 from webbot.web.leonid_port import create_leonid_app
+from webbot.web.models import Models
 from webbot.web.operation import Operation
 from webbot.web.pages import THEMES, Pages
 from webbot.web.phone import create_phone_app
@@ -60,7 +61,10 @@ def create_app(services: Services) -> Flask:
     install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR)
     texts = Texts(settings.texts)
     views = Views(services, texts)
-    for door in (Pages(services, texts, views), Streams(services, views), Voice(services), Operation(services, views)):
+    for door in (
+        Pages(services, texts, views), Models(services, views), Streams(services, views), Voice(services),
+        Operation(services, views),
+    ):
         app.register_blueprint(door.blueprint)
     leonid = app.extensions["leonid"] = Leonid(services)
     app.register_blueprint(leonid.blueprint)

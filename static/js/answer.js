@@ -1,4 +1,5 @@
 // The turns on the page: a new one comes in, its answer grows block by block, and at its end the stored turn takes its place.
+import { morph } from "./morph.js";
 import { word } from "./words.js";
 
 const BLOCKS = "p, li, ul, ol, blockquote, pre, pre > code, h1, h2, h3, h4, h5, h6, div, table, tbody, tr, td";
@@ -68,6 +69,27 @@ export class Turns {
   }
 
   /**
+   * The model is loaded for the answer. Says whether this is new.
+   * @param {{answer: string, html: string}} event
+   */
+  prepare({ answer, html }) {
+    const turn = this.of(answer);
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    const then = template.content.querySelector(".preparing");
+    if (!then || !turn?.classList.contains("streaming")) return false;
+    const now = turn.querySelector(".preparing");
+    if (now) morph(now, then);
+    else turn.querySelector(".said")?.after(then);
+    return !now;
+  }
+
+  /** @param {string} answer */
+  prepared(answer) {
+    this.of(answer)?.querySelector(".preparing")?.remove();
+  }
+
+  /**
    * The answer's blocks from number `from` on are these.
    * @param {{answer: string, from: number, html: string[]}} event
    */
@@ -75,6 +97,7 @@ export class Turns {
     const turn = this.of(answer);
     const said = turn?.querySelector(".said");
     if (!turn || !said || !turn.classList.contains("streaming")) return;
+    this.prepared(answer);
     for (const child of [...said.children]) if (!child.classList.contains("block")) child.remove();
     for (const old of [...said.children].slice(from)) old.remove();
     for (const each of html) {

@@ -33,6 +33,11 @@ export class Composer {
       this.send();
     });
     this.file.addEventListener("change", () => this.hear());
+    document.getElementById("try")?.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.setText(/** @type {HTMLButtonElement} */ (/** @type {SubmitEvent} */ (event).submitter).value);
+      this.send();
+    });
   }
 
   // the draft

@@ -1,6 +1,8 @@
 // The stream of one tab: connects, connects again when the server was away, and first brings the page up to date then.
 
-const NAMES = ["models", "turn", "started", "blocks", "sentence", "finished", "failed", "cancelled", "changed", "gone"];
+const NAMES = [
+  "models", "states", "turn", "preparing", "started", "blocks", "sentence", "finished", "failed", "cancelled", "changed", "gone",
+];
 const PAUSES = [500, 1000, 2000, 4000, 8000]; // milliseconds between two attempts
 const SILENT = 2500; // milliseconds without a connection before the page says so
 

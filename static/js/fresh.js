@@ -1,16 +1,19 @@
 // Parts of the page put in anew: the line about the models, and whatever may have been missed while the server was away.
+import { showChosen } from "./menu.js";
+import { morph } from "./morph.js";
 import { Refusal, page } from "./server.js";
 
 const PARTS = ["turns", "memory-place", "title", "role-name", "list", "options", "models-line"];
 
-/** @param {string} html both parts of the line about the models */
+/** @param {string} html the chip, the line and the choice of the models */
 export function showModels(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  for (const id of ["models-chip", "models-line"]) {
+  for (const id of ["models-chip", "models-line", "models-choice"]) {
     const [now, then] = [document.getElementById(id), template.content.getElementById(id)];
-    if (now && then && now.outerHTML !== then.outerHTML) now.replaceWith(then);
+    if (now && then) morph(now, then);
   }
+  showChosen();
 }
 
 /** The page as the server has it now. What a person is busy with (an open panel, a question being edited) stays. */

@@ -9,6 +9,7 @@ import { listenToKeys } from "./keys.js";
 import { List } from "./list.js";
 import { listenToMarks } from "./marks.js";
 import { showMemory } from "./memory.js";
+import { listenToMenu } from "./menu.js";
 import { Speaks, listenToOptions } from "./options.js";
 import { Follow } from "./scroll.js";
 import { Refusal, post } from "./server.js";
@@ -44,7 +45,9 @@ const handlers = {
     turns.insert(html, replaces_from);
     showRunning();
   },
+  preparing: (event) => turns.prepare(event) && tell(word("preparing", event)),
   started: (event) => {
+    turns.prepared(event.answer);
     showMemory(turns.place, event);
     tell(word("thinking"));
   },
@@ -79,7 +82,8 @@ function ended(event, note) {
 async function ask(text, spoken) {
   begin();
   turns.pend(text);
-  const role = new FormData(composer.element).get("bot_role");
+  const given = new FormData(composer.element);
+  const first = ["bot_role", "model"].flatMap((name) => (given.get(name) ? [[name, String(given.get(name))]] : []));
   try {
     const fields = { question: text, ...(spoken && { spoken: JSON.stringify(spoken) }) };
     if (conversation) {
@@ -87,7 +91,7 @@ async function ask(text, spoken) {
       if (older) location.assign(reply.url);
       return arrived(reply, null);
     }
-    const reply = await post("/turns", { ...fields, ...(role && { bot_role: String(role) }) });
+    const reply = await post("/turns", { ...fields, ...Object.fromEntries(first) });
     arrived(reply, null);
     history.pushState(null, "", reply.url);
     belongTo(reply.conversation);
@@ -172,6 +176,7 @@ listenToMarks(turns.place, {
   edit: (message, question) => answerLast("edit", { message, question }),
 });
 listenToOptions();
+listenToMenu();
 listenToKeys({
   focus: () => composer.focus(),
   escape() {
@@ -184,11 +189,6 @@ listenToKeys({
 form("stop").addEventListener("submit", (event) => {
   event.preventDefault();
   stop();
-});
-document.getElementById("try")?.addEventListener("submit", (event) => {
-  event.preventDefault();
-  composer.setText(/** @type {HTMLButtonElement} */ (/** @type {SubmitEvent} */ (event).submitter).value);
-  composer.send();
 });
 addEventListener("popstate", () => location.reload());
 

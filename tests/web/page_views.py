@@ -74,6 +74,10 @@ def models(kind: str = "ready") -> dict[str, Any]:
         answering |= {"status": "loading", "progress": 0.42}
     offer = {"name": "llama-3.2-1b", "title": "Llama 3.2 1B", "size": "2.5 GB", "possible": True, "reason": ""}
     coming = None
+    if kind == "gone":
+        answering |= {"name": "phi-4", "status": "failed", "starter": False}
+    if kind == "several":
+        answering |= {"name": "gpt-4o-mini", "starter": False}
     if kind == "unreachable":
         offer |= {"possible": False, "reason": "No model hub can be reached from here."}
     if kind in ("coming", "failed"):
@@ -83,7 +87,71 @@ def models(kind: str = "ready") -> dict[str, Any]:
     if kind == "failed" and coming:
         coming["sentence"] = "The download of Llama 3.2 1B broke off: the disk is full."
     speech = {"name": "base", "status": "ready", "progress": None, "sentence": "", "starter": False, "enabled": True}
-    return {"answering": answering, "coming": coming, "offer": offer if starter else None, "speech": speech}
+    return {
+        "answering": answering, "coming": coming, "offer": offer if answering["starter"] else None, "speech": speech,
+        "menu": menu(kind),
+    }
+
+
+def menu(kind: str) -> dict[str, Any]:
+    """The choice of a conversation: several models, or the one that it had is gone."""
+    items = [row(name) for name in ("llama-3.2-1b", "llama-3.2-3b-q4_k_m", "gpt-4o-mini")]
+    chosen = {"several": "gpt-4o-mini", "gone": "phi-4"}.get(kind, "")
+    shown = items if chosen else items[:1]
+    return {"items": shown, "chosen": chosen, "gone": kind == "gone", "default": "Llama 3.2 1B", "open": len(shown) > 1}
+
+
+def row(name: str) -> dict[str, Any]:
+    """A model as the owner's list shows it."""
+    plain = {
+        "kind": "local", "status": "ready", "progress": None, "sentence": "", "size": 2_488_000_000, "memory": 0, "needs": 0,
+        "context": 0, "serves": False, "starter": False, "possible": True, "reason": "", "removable": False, "host": "",
+        "wanted": False, "can": set(),
+    }
+    rows = {
+        "llama-3.2-1b": {"serves": True, "memory": 2_710_000_000, "context": 8192, "can": {"unload"}},
+        "llama-3.2-3b": {
+            "status": "coming", "progress": 0.42, "sentence": "Downloading the model.", "size": 6_443_000_000,
+            "needs": 7_000_000_000, "can": {"cancel"},
+        },
+        "llama-3.2-3b-q4_k_m": {
+            "kind": "gguf", "status": "sleeping", "size": 2_020_000_000, "needs": 2_400_000_000, "removable": True,
+            "can": {"use", "remove"},
+        },
+        "llama-3.3-70b": {
+            "status": "absent", "size": 141_000_000_000, "needs": 142_000_000_000, "possible": False,
+            "reason": "Llama 3.3 70B needs 142.0 GB of memory; there are 15.6 GB.",
+        },
+        "qwen3-8b": {"status": "absent", "size": 0, "can": {"use", "pull"}},
+        "gpt-4o-mini": {"kind": "remote", "size": 0, "host": "api.openai.com", "can": {"use"}},
+        "broken": {
+            "kind": "gguf", "status": "failed", "sentence": "The file is cut off: 12 of 30 tensors are missing.",
+            "can": {"use", "unload"},
+        },
+        "starter": {"status": "loading", "progress": 0.3, "size": 9_000_000, "starter": True, "can": {"unload"}},
+        "whisper-base": {"kind": "speech", "serves": True, "size": 145_000_000, "memory": 410_000_000},
+        "whisper-small": {"kind": "speech", "status": "absent", "size": 483_000_000, "can": {"use", "pull"}},
+    }
+    title = name.replace("-", " ").replace("llama", "Llama")
+    return {"name": name, "title": title, "key": f"model-{name.replace('.', '-')}", **plain, **rows[name]}
+
+
+def page(kind: str) -> dict[str, Any]:
+    """What the server passes to models.html: kind "empty", "failed" or everything."""
+    names = (
+        "llama-3.2-1b", "llama-3.2-3b-q4_k_m", "llama-3.2-3b", "qwen3-8b", "llama-3.3-70b", "gpt-4o-mini", "broken", "starter",
+    )
+    coming = {"name": "Llama 3.2 3B", "progress": 0.42, "sentence": "", "failed": False}
+    if kind == "failed":
+        coming |= {"failed": True, "sentence": "The disk is too full for the model: it needs 6.4 GB."}
+    return {
+        "language": [] if kind == "empty" else [row(name) for name in names],
+        "speech": [] if kind == "empty" else [row(name) for name in ("whisper-base", "whisper-small")],
+        "memory": None if kind == "empty" else {
+            "total": 15_600_000_000, "free": 9_000_000_000, "held": 3_120_000_000, "what": "memory", "limited": False,
+        },
+        "coming": [] if kind == "empty" else [coming], "moving": kind != "empty", "offline": kind == "empty",
+    }
 
 
 def view(kind: str = "talk") -> dict[str, Any]:
@@ -135,6 +203,13 @@ def drawing_app() -> Flask:
             shown["models"] = models(request.args["models"])
         if "trouble" in request.args:
             shown["trouble"] = request.args["trouble"]
+        if "preparing" in request.args:
+            shown["turns"][-1]["answer"] |= {
+                "status": "streaming", "text": "", "html": "",
+                "preparing": {"name": "Llama 3.2 3B", "progress": 0.4, "sentence": "Loading the weights."},
+            }
+        shown["page"] = page(request.args.get("kind", ""))
+        shown["here"] = "/c/c1"
         return render_template(name, **shown, status=404, sentence="There is nothing here.", request_id="0123456789abcdef")
 
     @app.after_request

@@ -11,12 +11,15 @@ from webbot.web.markup.colours import CLASSES
 
 PAGES = (
     "talk.html", "talk.html?kind=welcome", "talk.html?models=coming", "talk.html?models=failed", "talk.html?models=unreachable",
-    "talk.html?models=loading", "help.html", "preferences.html", "enter.html?trouble=Wrong.", "problem.html",
+    "talk.html?models=loading", "talk.html?models=several", "talk.html?models=gone", "talk.html?kind=welcome&models=several",
+    "talk.html?preparing=1", "models.html", "models.html?kind=empty", "models.html?kind=failed&trouble=No.", "help.html",
+    "preferences.html", "enter.html?trouble=Wrong.", "problem.html",
 )
 VOID = {"meta", "link", "input", "br", "hr", "rect", "use"}
 # The routes that the pages may lead to, as the server has them.
 ADDRESSES = re.compile(
-    r"/($|turns$|c/[\w]+(/(turns|edit|again|stop|role|options|clear|delete))?$|help|api$|preferences$|enter$|session_out$|models/load$|static/)"
+    r"/($|turns$|c/[\w]+(/(turns|edit|again|stop|role|options|model|clear|delete))?$|help|api$|preferences$|enter$|"
+    r"session_out$|models(/(load|use|pull|cancel|unload|remove))?$|static/)"
 )
 
 

@@ -35,7 +35,8 @@ class Operation:
         if self.services.embedder is not None:
             parts["embedding"] = self._embedding(self.services.embedder)
         needed = [parts["language"], parts["store"]]
-        ready = all(part["status"] == "ready" for part in needed) and not self.services.closing.is_set()
+        # One that sleeps loads when somebody asks.
+        ready = all(part["status"] in ("ready", "sleeping") for part in needed) and not self.services.closing.is_set()
         return jsonify(status="ready" if ready else "not ready", parts=parts), 200 if ready else 503
 
     def _store(self) -> dict[str, object]:
@@ -56,17 +57,18 @@ class Operation:
 
     def metrics(self) -> ResponseReturnValue:
         metrics.busy.set(self.services.engine.busy())
-        metrics.ready.set(self.services.engine.state().status == "ready")
+        metrics.ready.set(self.services.engine.state().status in ("ready", "sleeping"))
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     def status(self) -> ResponseReturnValue:
         embedder = self.services.embedder
-        return jsonify(self.views.models() | ({"embedding": self._embedding(embedder)} if embedder is not None else {}))
+        return jsonify(self.views.models.status() | ({"embedding": self._embedding(embedder)} if embedder is not None else {}))
 
     def load(self) -> ResponseReturnValue:
         forms.only("model")
-        self.services.load(forms.text("model", limit=300).strip())
-        return (jsonify(self.views.models()), 202) if wants_json() else redirect("/", 303)
+        self.services.use(forms.text("model", limit=300).strip())
+        self.views.models.changed()
+        return (jsonify(self.views.models.status()), 202) if wants_json() else redirect("/", 303)
 
 
 def _part(state: object) -> dict[str, object]:

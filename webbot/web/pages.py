@@ -23,6 +23,7 @@ from webbot.web.views import Views
 
 THEMES = ("auto", "light", "dark")
 TITLE_BYTES = 400
+MODEL_NAME_BYTES = 300
 WITHOUT_SCRIPT_SECONDS = 10.0  # a page without script waits so long for a whole answer
 
 
@@ -42,6 +43,7 @@ class Pages:
         self._add("/c/<conversation>/again", self.again, "POST")
         self._add("/c/<conversation>/stop", self.stop, "POST")
         self._add("/c/<conversation>/role", self.role, "POST")
+        self._add("/c/<conversation>/model", self.model, "POST")
         self._add("/c/<conversation>/options", self.options, "POST")
         self._add("/c/<conversation>/clear", self.clear, "POST")
         self._add("/c/<conversation>/delete", self.delete, "POST")
@@ -67,13 +69,14 @@ class Pages:
     ) -> ResponseReturnValue:
         shown: dict[str, Any] = {"turns": [], "edge": None, "memory": None, "earlier": None}
         if conversation is not None:
-            shown = self.views.talk(conversation, before)
+            shown, draft = self.views.talk(conversation, before), draft or self._draft(conversation)
         search = request.args.get("q", "")[:200]
         return render_template(
             "talk.html", **shown, conversation=self.views.conversation(conversation) if conversation else None,
             current=conversation.id if conversation else None, search=search, trouble=trouble, draft=draft,
             conversations=self.views.conversations(g.owner, search), roles=self.texts.roles(), welcome=self.texts.welcome(),
-            tries=self.texts.tries(), limits=self.views.limits(), models=self.views.models(), default_role=self.settings.role,
+            tries=self.texts.tries(), limits=self.views.limits(), default_role=self.settings.role,
+            models=self.views.models.shown(conversation.model if conversation else ""),
         ), status
 
     def list(self) -> ResponseReturnValue:
@@ -86,7 +89,7 @@ class Pages:
     def help(self) -> ResponseReturnValue:
         return render_template(
             "help.html", help=self.texts.help(), conversations=self.views.conversations(g.owner), current=None, search="",
-            models=self.views.models(),
+            models=self.views.models.shown(),
         )
 
     # turns
@@ -113,7 +116,7 @@ class Pages:
             return None
 
     def _turn(self, conversation: Conversation | None) -> ResponseReturnValue:
-        forms.only("question", "bot_role", "file", "spoken", "ClearChat")
+        forms.only("question", "bot_role", "model", "file", "spoken", "ClearChat")
         try:
             question, spoken = self._question()
         except Problem as problem:
@@ -121,7 +124,7 @@ class Pages:
         made = None
         if conversation is None:
             role = forms.text("bot_role", limit=self.settings.question_bytes, default=self.settings.role)
-            conversation = made = self.chat.create(claim(), role.strip())
+            conversation = made = self.chat.create(claim(), role.strip(), self._named())
         elif "bot_role" in request.form:
             conversation = self._with_role(conversation)
         session["conversation"] = conversation.id
@@ -184,7 +187,7 @@ class Pages:
 
     def _refused(self, conversation: Conversation | None, problem: Problem, draft: str = "") -> ResponseReturnValue:
         """Without script the page comes back with the sentence, and the text in its box: nothing typed is lost."""
-        if wants_json() or isinstance(problem, NotFound):
+        if wants_json():
             raise problem
         draft = draft or request.form.get("question", "")[: self.settings.question_bytes]
         return self._page(conversation, trouble=sentence_of(problem), draft=draft, status=problem.status)
@@ -204,6 +207,34 @@ class Pages:
             return self._changed(self._with_role(about))
         except Problem as problem:
             return self._refused(about, problem)
+
+    def model(self, conversation: str) -> ResponseReturnValue:
+        """Which model answers from the next question on. Without script the composer's text comes along, and comes back."""
+        forms.only("model", "question", "file")
+        about = self.store.conversation(g.owner, conversation)
+        if "model" not in request.form:
+            raise BadInput("Please choose a model.")
+        draft = forms.text("question", limit=self.settings.question_bytes)
+        try:
+            changed = self.chat.change(g.owner, about.id, model=self._named())
+        except Problem as problem:
+            return self._refused(about, problem, draft)
+        if draft.strip() and not wants_json():
+            session["draft"] = [about.id, draft]
+        return self._changed(changed)
+
+    @staticmethod
+    def _named() -> str:
+        return forms.text("model", limit=MODEL_NAME_BYTES).strip()
+
+    def _draft(self, conversation: Conversation) -> str:
+        """What was being written when the model was changed; kept over the reloads of a running answer."""
+        place, text = session.get("draft", ("", ""))
+        if place != conversation.id:
+            return ""
+        if self.chat.running(g.owner, conversation.id) is None:
+            del session["draft"]
+        return text
 
     def options(self, conversation: str) -> ResponseReturnValue:
         forms.only("speaks", "markup", "title", "pinned")
@@ -253,7 +284,7 @@ class Pages:
         if request.method == "GET":
             return render_template(
                 "preferences.html", conversations=self.views.conversations(g.owner), current=None, search="",
-                models=self.views.models(),
+                models=self.views.models.shown(),
             )
         forms.only("language", "theme")
         for name, choices in (("language", ("", *LANGUAGES)), ("theme", THEMES)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -19,13 +19,13 @@ from webbot import metrics
 from webbot.channel import Lagging, Listener
 from webbot.chat import Changed, Gone
 from webbot.errors import NotFound
-from webbot.messages import Cancelled, Conversation, Delta, Failed, Finished, Started, Usage
+from webbot.messages import Cancelled, Conversation, Delta, Failed, Finished, Preparing, Started, Usage
 from webbot.reply import Began, Heard, Reply
 from webbot.services import Services
 from webbot.speech.speak import Sentences
 from webbot.web.problems import translated
 from webbot.web.render import Growing
-from webbot.web.views import Views, seen_ids
+from webbot.web.views import Views, preparing_view, seen_ids
 
 HEARTBEAT_SECONDS = 2.0
 GATHER_SECONDS = 0.03  # deltas are gathered this long, the first goes out at once (docs/performance.md says why)
@@ -44,10 +44,15 @@ class Streams:
         self.chat, self.store = services.chat, services.store
         self.blueprint = Blueprint("streams", __name__)
         self.blueprint.add_url_rule("/events", "models", self.models)
+        self.blueprint.add_url_rule("/models/events", "states", self.states)
         self.blueprint.add_url_rule("/c/<conversation>/events", "conversation", self.conversation)
 
     def models(self) -> ResponseReturnValue:
-        return self._respond(self._models_only())
+        return self._respond(self._whenever("models", self.views.models.html))
+
+    def states(self) -> ResponseReturnValue:
+        """The list of the page for models, whenever something of it changes."""
+        return self._respond(self._whenever("states", self.views.models.list_html))
 
     def conversation(self, conversation: str) -> ResponseReturnValue:
         """`?answer=ID` names an answer that the tab has just begun: it is told from its start, even when it has ended by now."""
@@ -65,26 +70,26 @@ class Streams:
         finally:
             metrics.streams.dec()
 
-    def _models_only(self) -> Iterator[str]:
-        status = ModelStatus(self.views)
+    def _whenever(self, name: str, make: Callable[[], str]) -> Iterator[str]:
+        part = Part(name, make)
         while not self.services.closing.is_set():
-            yield status.line() or ": alive\n\n"
+            yield part.line() or ": alive\n\n"
             self.services.closing.wait(1.0)
 
 
-class ModelStatus:
-    """The line about the models, told when it changes."""
+class Part:
+    """A part of the page that `make` draws, told when it changes."""
 
-    def __init__(self, views: Views) -> None:
-        self.views = views
+    def __init__(self, name: str, make: Callable[[], str]) -> None:
+        self.name, self.make = name, make
         self.told = ""
 
     def line(self) -> str:
-        html = self.views.models_html()
+        html = self.make()
         if html == self.told:
             return ""
         self.told = html
-        return event("models", {"html": html})
+        return event(self.name, {"html": html})
 
 
 class Tab:
@@ -96,10 +101,10 @@ class Tab:
         self.about, self.begun = about, begun
         self.writing: Writing | None = None
         self.held: Any = None  # an item that was read while deltas were gathered
+        self.models = Part("models", lambda: self.views.models.html(self.about.model, self.key))
 
     def events(self) -> Iterator[str]:
-        status = ModelStatus(self.views)
-        yield "retry: 1000\n\n" + status.line()
+        yield "retry: 1000\n\n" + self.models.line()
         asked = time.monotonic()
         try:
             with self.chat.channels.listen(self.key, self._snapshot) as (listener, snapshot):
@@ -112,7 +117,7 @@ class Tab:
                         return
                     if time.monotonic() - asked > 1.0:
                         asked = time.monotonic()
-                        yield status.line()
+                        yield self.models.line()
                     if item is None:
                         yield ": alive\n\n"
         except (Lagging, NotFound):
@@ -132,6 +137,8 @@ class Tab:
             yield from self._ended_before()
             return
         yield from self._turn(reply, None)
+        if reply.preparing is not None:
+            yield self._preparing(reply, reply.preparing)
         if reply.window is not None:
             yield self._started(reply)
         if text and self.writing:
@@ -158,7 +165,9 @@ class Tab:
         elif isinstance(item, Gone):
             yield event("gone", {})
         elif isinstance(item, Heard) and self.writing is not None and item.reply is self.writing.reply:
-            if isinstance(item.event, Started):
+            if isinstance(item.event, Preparing):
+                yield self._preparing(item.reply, item.event)
+            elif isinstance(item.event, Started):
                 yield self._started(item.reply)
             elif isinstance(item.event, Delta):
                 yield from self.writing.grow(item.event.text + self._gather(listener, item.reply))
@@ -189,6 +198,11 @@ class Tab:
         yield event("turn", {
             "question": reply.question.id, "answer": reply.answer.id, "html": html, "replaces_from": replaces_from,
         })
+
+    @staticmethod
+    def _preparing(reply: Reply, preparing: Preparing) -> str:
+        html = render_template("_preparing.html", preparing=preparing_view(preparing))
+        return event("preparing", {"answer": reply.answer.id, "name": preparing.name, "html": html})
 
     def _started(self, reply: Reply) -> str:
         return event("started", self._memory(reply))
@@ -222,7 +236,7 @@ class Tab:
         groups = self.views.conversations(self.owner)
         list_html = render_template("_list.html", conversations=groups, current=self.key, search="")
         view = self.views.conversation(self.about)
-        yield event("changed", {"title": view["title"], "list_html": list_html, "cleared": item.cleared})
+        yield event("changed", {"title": view["title"], "list_html": list_html, "cleared": item.cleared}) + self.models.line()
 
 
 class Writing:

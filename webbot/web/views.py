@@ -1,4 +1,7 @@
-"""What the templates see: conversations, turns, memory and models as plain values. Knows no routes and changes nothing."""
+"""What the templates see: conversations, turns and memory as plain values (the models: model_views).
+
+Knows no routes and changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from flask import render_template
-from flask_babel import get_locale, gettext
+from flask_babel import gettext
 
 from webbot.chat import Chat
 from webbot.errors import Problem
-from webbot.messages import Conversation, Message, Window
+from webbot.messages import Conversation, Message, Preparing, Window
 from webbot.reply import Reply
 from webbot.services import Services
 from webbot.web.languages import language_name
+from webbot.web.model_views import ModelViews
 from webbot.web.problems import translated
 from webbot.web.render import answer_html, question_html
 from webbot.web.texts import Texts
 
 PAGE_MESSAGES = 100  # fifty turns
 DAY = 86400.0
-MODELS_SECONDS = 0.5
 View = dict[str, Any]
 
 
@@ -32,7 +34,7 @@ class Views:
     def __init__(self, services: Services, texts: Texts) -> None:
         self.services, self.texts = services, texts
         self.chat: Chat = services.chat
-        self._models_html: dict[str, tuple[float, str]] = {}
+        self.models = ModelViews(services)
 
     # the list of conversations
 
@@ -57,7 +59,7 @@ class Views:
         return {
             "id": conversation.id, "title": conversation.title or gettext("New conversation"), "role": conversation.role,
             "role_name": self.texts.role_title(conversation.role), "speaks": conversation.speaks,
-            "markup": conversation.markup, "pinned": conversation.pinned,
+            "markup": conversation.markup, "pinned": conversation.pinned, "model": conversation.model,
         }
 
     def talk(self, conversation: Conversation, before: int | None = None) -> View:
@@ -104,40 +106,15 @@ class Views:
         return self.turns(conversation, [question, answer], None, reply)[0]
 
     def message(self, conversation: Conversation, message: Message, seen: bool, reply: Reply | None = None) -> View:
-        text = message.text
+        text, preparing = message.text, None
         if reply is not None and message.id == reply.answer.id:
-            text = reply.text
+            text, preparing = reply.text, reply.preparing
         html = question_html(text) if message.role == "user" else answer_html(text, conversation.markup)
         return {
             "id": message.id, "number": message.number, "html": html, "text": text, "status": message.status,
             "error": translated(message.error) if message.error else "", "spoken": _spoken(message.spoken),
             "usage": asdict(message.usage) if message.usage else None, "seen": seen,
-        }
-
-    # the models
-
-    def models_html(self) -> str:
-        """The line about the models; made at most twice a second, however many tabs are told."""
-        locale = str(get_locale())
-        made, html = self._models_html.get(locale, (0.0, ""))
-        now = time.monotonic()
-        if not made or now - made > MODELS_SECONDS:
-            html = render_template("_models.html", models=self.models())
-            self._models_html[locale] = (now, html)
-        return html
-
-    def models(self) -> View:
-        services = self.services
-        answering = services.engine.state()
-        speech = services.transcriber_state()
-        return {
-            "answering": {
-                **asdict(answering), "sentence": translated(answering.sentence), "abilities": sorted(answering.abilities),
-            },
-            "coming": _coming(services.coming()), "offer": services.offer() if answering.starter else None,
-            "speech": {
-                **speech, "sentence": translated(speech["sentence"]), "coming": _coming(services.coming_speech()),
-            },
+            "preparing": preparing_view(preparing) if preparing else None,
         }
 
     def limits(self) -> View:
@@ -145,6 +122,10 @@ class Views:
         return {
             "upload_mb": settings.max_upload, "audio_seconds": settings.audio_seconds, "question_bytes": settings.question_bytes,
         }
+
+
+def preparing_view(preparing: Preparing) -> View:
+    return {**asdict(preparing), "sentence": translated(preparing.sentence)}
 
 
 def seen_ids(window: Window | None, reply: Reply | None) -> set[str] | None:
@@ -166,10 +147,6 @@ def _spoken(spoken: Mapping[str, Any]) -> View:
     if not spoken:
         return {}
     return {**spoken, "language_name": language_name(spoken.get("language", ""))}
-
-
-def _coming(coming: Any) -> View | None:
-    return None if coming is None else {**asdict(coming), "sentence": translated(coming.sentence)}
 
 
 def _heading(conversation: Conversation) -> str:

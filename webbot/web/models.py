@@ -1,0 +1,66 @@
+"""The page of the models: what is here, what it takes, and what can be done with it. Every act is a form.
+
+Whoever may use this server may do this, too; another site's page may not (web/access).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+
+from flask import Blueprint, g, jsonify, redirect, render_template
+from flask.typing import ResponseReturnValue
+
+from webbot.errors import BadInput, Problem
+from webbot.services import Services
+from webbot.web import forms
+from webbot.web.model_views import key_of
+from webbot.web.problems import sentence_of, wants_json
+from webbot.web.views import Views
+
+NAME_BYTES = 300
+
+
+class Models:
+    """GET /models, and POST /models/use, pull, cancel, unload and remove with the field `model`."""
+
+    def __init__(self, services: Services, views: Views) -> None:
+        self.services, self.views = services, views
+        self.blueprint = Blueprint("models", __name__)
+        self.blueprint.add_url_rule("/models", "models", self.models)
+        acts = {
+            "use": services.use, "pull": services.pull, "cancel": services.cancel, "unload": services.unload,
+            "remove": services.remove,
+        }
+        for name, act in acts.items():
+            self.blueprint.add_url_rule(f"/models/{name}", name, partial(self._do, act), methods=["POST"])
+
+    def models(self) -> ResponseReturnValue:
+        if wants_json():
+            return jsonify(models=[asdict(state) for state in self.views.models.states()])
+        return self._page()
+
+    def _page(self, *, trouble: str | None = None, named: str = "", status: int = 200) -> ResponseReturnValue:
+        return render_template(
+            "models.html", page=self.views.models.page(), conversations=self.views.conversations(g.owner), current=None,
+            search="", trouble=trouble, named=named,
+        ), status
+
+    def _do(self, act: Callable[[str], None]) -> ResponseReturnValue:
+        """Without script a refusal is the page with the sentence above the list, and the name back in its field."""
+        forms.only("model")
+        name = forms.text("model", limit=NAME_BYTES).strip()
+        try:
+            if not name:
+                raise BadInput("Please name a model.")
+            act(name)
+        except Problem as problem:
+            if wants_json():
+                raise
+            return self._page(trouble=sentence_of(problem), named=name, status=problem.status)
+        finally:
+            self.views.models.changed()
+        if wants_json():
+            return jsonify(html=self.views.models.list_html(), key=key_of(name)), 202
+        return redirect(f"/models#{key_of(name)}", 303)
