@@ -18,6 +18,10 @@ POOLINGS: dict[str, Pooling] = {
     "pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls", "pooling_mode_lasttoken": "lasttoken",
 }
 MODULES = ("Transformer", "Pooling", "Normalize")
+READERS = (
+    "bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "distilbert", "mpnet", "electra", "camembert", "albert", "deberta",
+    "deberta-v2", "modernbert", "ernie", "mobilebert", "nystromformer", "roformer", *folders.SERVED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +40,14 @@ def examine(folder: Path) -> EmbeddingFolder:
     if not folder.is_dir():
         raise Unusable("There is no model folder {folder}.", folder=str(folder))
     model, pooling = _parts(folder)
-    folders.check(model)
+    kind = folders.check(model).get("model_type")
+    if kind not in READERS:
+        raise Unusable("{file} names the architecture {kind}. webbot computes {served}.", file=str(model / "config.json"),
+                       kind=repr(kind)[:60], served=", ".join(READERS))
     wishes = _read(model / "sentence_bert_config.json", dict) or {}
     limit = wishes.get("max_seq_length")
     return EmbeddingFolder(
-        folder=model, pooling=_pooling(pooling), limit=limit if isinstance(limit, int) and limit > 0 else None,
+        folder=model, pooling=_pooling(pooling), limit=limit if type(limit) is int and limit > 0 else None,
         lowers=wishes.get("do_lower_case") is True,
     )
 

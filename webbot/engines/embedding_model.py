@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from webbot.engines.embedding_folder import EmbeddingFolder, examine
-from webbot.engines.llama.loading import LOCAL, choose_device, suitable_threads
-from webbot.errors import CONTEXT_EXCEEDED, BadInput, Problem, TooLong, Unavailable, Unusable
+from webbot.engines.llama.loading import LOCAL, UNUSED, check_memory, check_tokenizer, choose_device, suitable_threads, unusable
+from webbot.engines.llama.machine import ran_out
+from webbot.errors import CONTEXT_EXCEEDED, BadInput, NoMemory, Problem, TooLong, Unusable
 
 BATCH_TOKENS, BATCH_TEXTS = 4096, 64  # padded tokens and texts that are read together
 MOST_TOKENS = 1 << 20
-log = logging.getLogger(__name__)
 
 
 class EmbeddingModel:
@@ -29,6 +28,18 @@ class EmbeddingModel:
     def __init__(self, folder: Path, device: str = "auto", threads: int = 0) -> None:
         self.form = examine(folder)
         self.device = choose_device(device)
+        try:
+            self._read(threads)
+        except Problem:
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the files are a stranger's: anything can come out of reading them
+            if ran_out(error):
+                raise Unusable("The embedding model does not fit the memory. Please use a smaller one, or device=cpu.") from None
+            raise unusable(folder, error) from error
+
+    def _read(self, threads: int) -> None:
         tokenizer, self.model = _load(self.form, self.device)
         torch.set_num_threads(threads or suitable_threads(self.model))
         self.reader = tokenizer.backend_tokenizer
@@ -38,10 +49,7 @@ class EmbeddingModel:
         self.opening, self.ending = self._frame()
         self.vocabulary = self.model.get_input_embeddings().num_embeddings
         self.limit = _limit(self.form, tokenizer, self.model)
-        try:
-            self.dimensions = len(self.embed([self.read("a", "input")])[0])
-        except Exception as error:
-            raise _unusable(folder, error) from error
+        self.dimensions = len(self.embed([self.read("a", "input")])[0])
 
     def read(self, text: str | Sequence[int], name: str) -> list[int]:
         """The token ids of a text (or those given) with the control tokens around them. Raises TooLong and BadInput, which name
@@ -72,8 +80,10 @@ class EmbeddingModel:
         mask = (torch.arange(longest)[None] < lengths[:, None]).long().to(self.device)
         try:
             states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        except torch.OutOfMemoryError:
-            raise Unavailable("The embedding model ran out of memory. Please send less at once.", retry_after=5) from None
+        except (RuntimeError, MemoryError) as error:
+            if ran_out(error):
+                raise NoMemory("The embedding model ran out of memory. Please send less at once.") from None
+            raise
         if self.form.pooling == "mean":
             vectors = (states * mask[..., None]).sum(1) / lengths[:, None].to(self.device)
         elif self.form.pooling == "cls":
@@ -107,24 +117,18 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 def _load(form: EmbeddingFolder, device: torch.device) -> tuple[Any, Any]:
     folder = form.folder
-    try:
-        config = AutoConfig.from_pretrained(folder, **LOCAL)
-        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **LOCAL)
-        model, found = AutoModel.from_pretrained(
-            folder, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **LOCAL,
-        )
-        model = model.to(device).eval()
-    except (torch.OutOfMemoryError, MemoryError):
-        raise Unusable("The embedding model does not fit the memory. Please use a smaller one, or device=cpu.") from None
-    except Exception as error:  # the files are a stranger's: anything can come out of reading them
-        raise _unusable(folder, error) from error
-    if not hasattr(tokenizer, "backend_tokenizer"):
-        raise Unusable("The tokenizer in {folder} has no tokenizer.json that can be read.", folder=str(folder))
-    # transformers would fill them with random numbers; the pooler is a layer that no vector goes through.
-    missing = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
+    config = AutoConfig.from_pretrained(folder, **LOCAL)
+    tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
+    check_tokenizer(folder, tokenizer, config.vocab_size)
+    check_memory(folder, lambda: AutoModel.from_config(config), device, torch.float32)
+    model, found = AutoModel.from_pretrained(
+        folder, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **LOCAL,
+    )
+    # transformers would fill them with random numbers
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith(UNUSED))
     if missing:
         raise Unusable("The model in {folder} lacks weights ({name}).", folder=str(folder), name=missing[0])
-    return tokenizer, model
+    return tokenizer, model.to(device).eval()
 
 
 def _limit(form: EmbeddingFolder, tokenizer: Any, model: Any) -> int:
@@ -134,11 +138,3 @@ def _limit(form: EmbeddingFolder, tokenizer: Any, model: Any) -> int:
         if name.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
             limits.append(part.num_embeddings - part.padding_idx - 1)  # RoBERTa counts places from behind its padding
     return min(int(limit) for limit in (*limits, MOST_TOKENS) if limit and limit > 0)
-
-
-def _unusable(folder: Path, error: Exception) -> Problem:
-    if isinstance(error, Problem):
-        return error
-    log.error("the embedding model in %s cannot be loaded", folder, exc_info=error)
-    reason = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0][:200]
-    return Unusable("The model in {folder} cannot be loaded ({reason}).", folder=str(folder), reason=reason)

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from webbot.engines.embedding_folder import examine
 from webbot.errors import BadInput, TooMany
 from webbot.modelhost import LEFT, Step, awaited, serve
 
@@ -35,6 +36,7 @@ class EmbeddingWorker:
         self.model: EmbeddingModel
 
     def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
+        examine(self.arguments.model)  # what is wrong with a folder shows at once; torch takes seconds
         report(None, "Loading the embedding model.")
         from webbot.engines.embedding_model import EmbeddingModel
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +14,20 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from webbot.engines.llama import folder as folders
+from webbot.engines.llama.machine import free_bytes, ran_out
 from webbot.engines.llama.prompt import PromptBuilder
 from webbot.engines.llama.slots import ATTENTION
+from webbot.engines.llama.tensors import read as read_tensors
 from webbot.engines.llama.vocabulary import Vocabulary
+from webbot.engines.processor import physical_cores, processor
 from webbot.errors import Problem, Unusable
 
 Report = Callable[[float | None, str], None]
 READ_BYTES = 32 * 1024 * 1024
 SMALL_MODEL = 100_000_000  # parameters
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
+UNUSED = "pooler."  # a layer of models for sentences that no vector goes through; it may be missing
+MOST_STRUCTURE = 0.5  # of the window, for what the template itself says in a conversation of two messages
 log = logging.getLogger(__name__)
 
 
@@ -43,38 +47,77 @@ class Loaded:
 
 def load(folder: Path, device: str, precision: str, report: Report) -> Loaded:
     """Loads the model in `folder`. Raises Unusable with a sentence that names what is wrong."""
-    folders.check(folder)
-    report(0.05, "Reading the tokenizer.")
+    folders.check_language_model(folder)
     try:
-        config = AutoConfig.from_pretrained(folder, **LOCAL)
-        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **LOCAL)
-    except Exception as error:  # the files are a stranger's: anything can come out of reading them
-        raise _unusable(folder, error) from error
-    if not hasattr(tokenizer, "backend_tokenizer"):
-        raise Unusable("The tokenizer in {folder} has no tokenizer.json that can be read.", folder=str(folder))
+        return _load(folder, choose_device(device), precision, report)
+    except Problem:
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the files are a stranger's: anything can come out of reading them, a panic of Rust, too
+        if ran_out(error):
+            raise Unusable("The model does not fit the memory. Please use a smaller one, or device=cpu.") from None
+        raise unusable(folder, error) from error
+
+
+def _load(folder: Path, device: torch.device, precision: str, report: Report) -> Loaded:
+    report(0.05, "Reading the tokenizer.")
+    config = AutoConfig.from_pretrained(folder, **LOCAL)
+    tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
+    check_tokenizer(folder, tokenizer, config.vocab_size)
     prompts = PromptBuilder(tokenizer)
-    chosen = choose_device(device)
-    dtype = choose_precision(precision, chosen)
+    context, structure = _context(config), prompts.opening + 2 * prompts.frame
+    if structure > MOST_STRUCTURE * context:
+        raise Unusable("The model's chat template takes {count} tokens for nothing but its own text; the model reads {limit}.",
+                       count=structure, limit=context)
+    dtype = choose_precision(precision, device)
+    check_memory(folder, lambda: AutoModelForCausalLM.from_config(config, attn_implementation=ATTENTION), device, dtype)
     _read_ahead(folder, report)
     report(0.9, "Preparing the model.")
-    try:
-        model, found = AutoModelForCausalLM.from_pretrained(
-            folder, config=config, use_safetensors=True, dtype=dtype, attn_implementation=ATTENTION, output_loading_info=True,
-            **LOCAL,
-        )
-        model = model.to(chosen).eval()
-    except (torch.OutOfMemoryError, MemoryError):
-        raise Unusable("The model does not fit the memory. Please use a smaller one, or device=cpu.") from None
-    except Exception as error:
-        raise _unusable(folder, error) from error
+    model, found = AutoModelForCausalLM.from_pretrained(
+        folder, config=config, use_safetensors=True, dtype=dtype, attn_implementation=ATTENTION, output_loading_info=True,
+        **LOCAL,
+    )
+    model = model.to(device).eval()
     if found["missing_keys"]:  # transformers would fill them with random numbers
-        missing = min(found["missing_keys"])
-        raise Unusable("The model in {folder} lacks weights ({name}).", folder=str(folder), name=missing)
+        raise Unusable("The model in {folder} lacks weights ({name}).", folder=str(folder), name=min(found["missing_keys"]))
+    if found["unexpected_keys"]:
+        log.warning("the model has no use for some of its weights, such as %s", min(found["unexpected_keys"]))
     ends = _ends(model, tokenizer, prompts)
     return Loaded(
         model=model, prompts=prompts, vocabulary=Vocabulary(tokenizer, model.get_output_embeddings().weight.shape[0], ends),
-        context=_context(model.config), ends=ends, device=chosen, precision=dtype, tokenizer=_fingerprint(folder, prompts),
+        context=context, ends=ends, device=device, precision=dtype, tokenizer=_fingerprint(folder, prompts),
     )
+
+
+def check_tokenizer(folder: Path, tokenizer: Any, rows: int) -> None:
+    """Raises Unusable for a tokenizer that makes tokens which the model does not have: on a GPU one of them ends all work."""
+    if not hasattr(tokenizer, "backend_tokenizer"):
+        raise Unusable("The tokenizer in {folder} has no tokenizer.json that can be read.", folder=str(folder))
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if largest < 0:
+        raise Unusable("{file} has no tokens.", file=str(folder / "tokenizer.json"))
+    if largest >= rows:
+        raise Unusable("{file} does not belong to the model: it has a token {token}, the model has {rows} tokens.",
+                       file=str(folder / "tokenizer.json"), token=largest, rows=rows)
+
+
+def check_memory(folder: Path, make: Callable[[], Any], device: torch.device, dtype: torch.dtype) -> None:
+    """Raises Unusable, with figures, before anything is allocated: for a config that describes more than the weights hold, and
+    for a model that is larger than the free memory. `make` makes the model as it would be without weights."""
+    with torch.device("meta"):
+        empty = make()
+    empty.tie_weights()
+    needed = sum(weight.numel() for name, weight in empty.named_parameters() if not name.startswith(UNUSED))
+    held = sum(tensor.numbers for file in folders.weights(folder) for tensor in read_tensors(file).values())
+    if needed > held:
+        raise Unusable("The weights in {folder} are {held} numbers; its config.json describes a model of {needed}.",
+                       folder=str(folder), held=held, needed=needed)
+    for place in {torch.device("cpu"), device}:
+        free = free_bytes(place)
+        if free is not None and needed * dtype.itemsize > free:
+            raise Unusable("The model in {folder} takes {needed} GB of memory, and {free} GB are free. Please use a smaller one.",
+                           folder=str(folder), needed=f"{needed * dtype.itemsize / 1e9:.1f}", free=f"{free / 1e9:.1f}")
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -93,31 +136,11 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if flags & {"avx512_bf16", "amx_bf16", "bf16"} else torch.float32
 
 
-def processor() -> dict[str, set[str]]:
-    """The flags of the processor by the name of their line in /proc/cpuinfo; empty where there is none."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in lines)
-    return {name.strip(): set(value.split()) for name, _, value in pairs if name.strip() in ("flags", "Features")}
-
-
 def suitable_threads(model: Any) -> int:
     """One for each physical core, but a single one for a small model: there the threads wait for each other longer than they
     compute, and a thread that has to wait for a busy core holds up all others."""
     small = sum(weight.numel() for weight in model.parameters()) < SMALL_MODEL
     return 1 if small else physical_cores()
-
-
-def physical_cores() -> int:
-    """Processor cores that this process may use, counted once each whatever their hyper-threads."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    cores = set()
-    for number in allowed:
-        siblings = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
-        cores.add(siblings.read_text() if siblings.exists() else str(number))
-    return max(1, len(cores))
 
 
 def _read_ahead(folder: Path, report: Report) -> None:
@@ -150,7 +173,7 @@ def _fingerprint(folder: Path, prompts: PromptBuilder) -> str:
     return f"{digest}{'-trimmed' if prompts.trims else ''}"
 
 
-def _unusable(folder: Path, error: Exception) -> Problem:
+def unusable(folder: Path, error: BaseException) -> Problem:
     log.error("the model in %s cannot be loaded", folder, exc_info=error)
     reason = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0][:200]
     return Unusable("The model in {folder} cannot be loaded ({reason}).", folder=str(folder), reason=reason)

@@ -1,21 +1,38 @@
-"""How much memory is free where a model computes."""
+"""How much memory is free where a model computes, and how its end shows."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 CGROUPS = Path("/sys/fs/cgroup")
+# How torch and oneDNN say that the processor's memory is full.
+NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
 
 
 def free_bytes(device: torch.device) -> int | None:
     """Bytes that can still be had on a device, None where nobody knows. What only speeds up the disk counts as free."""
     if device.type == "cuda":
+        import torch
+
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
-    limits = [*_of_the_machine(), *_of_the_groups()]
-    return min(limits, default=None)
+    return free_memory()
+
+
+def free_memory() -> int | None:
+    """Bytes of the machine's memory that can still be had, None where nobody knows."""
+    return min([*_of_the_machine(), *_of_the_groups()], default=None)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether memory is what was missing. torch has an error of its own for that on CUDA only."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
 
 
 def _of_the_machine() -> list[int]:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from webbot.engines.llama.embedding import Embedding
+from webbot.engines.llama.machine import ran_out
 from webbot.engines.llama.sampling import Wish, choose
 from webbot.engines.llama.scheduler import Answer, Copy, Scheduler, Step
 from webbot.engines.llama.shaping import Choice, Shaping, choose_shaped
@@ -31,8 +32,6 @@ FIRST_PIECE, SHORTEST_PIECE, LONGEST_PIECE = 32, 16, 1024
 WARM_PASSES = 3
 MOST_FAILURES = 3
 LAST_WORDS_SECONDS = 0.5  # in which the last sentences still reach those who wait
-# How torch and oneDNN say that the processor's memory is full.
-NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
 log = logging.getLogger(__name__)
 
 
@@ -223,7 +222,7 @@ class Runner:
         """Ends what failed with a sentence. A model that keeps failing ends its process."""
         log.error("a step failed", exc_info=error)
         with self._work:
-            if isinstance(error, NoMemory) or _ran_out(error):
+            if isinstance(error, NoMemory) or ran_out(error):
                 self._free(step)
             else:
                 self._fail_all()
@@ -251,10 +250,3 @@ class Runner:
             self._end(request, Unavailable("The model failed on this request. Please try again.", retry_after=5))
         self._scheduler.forget()
         self._cache.clear()
-
-
-def _ran_out(error: Exception) -> bool:
-    """Whether memory is what was missing. torch has an error of its own for that on CUDA only."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
