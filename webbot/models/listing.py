@@ -71,5 +71,5 @@ def _upstreams(fleet: Fleet, taken: set[str]) -> Iterator[ModelState]:
                               serves=(serves and name == upstream.first()) or fleet.serving == shown)
             if name in opened:
                 state = opened[name].state()
-                told = told.but(title=name or state.name, status=state.status, sentence=state.sentence, context=state.context)
+                told = told.but(title=name or state.name or REMOTE, status=state.status, sentence=state.sentence, context=state.context)
             yield told
