@@ -12,16 +12,21 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """`models` maps names to folders, `gated` are names that ask for a token. `requests` keeps (method, path, range).
 
-    After `break_after` bytes of a file the connection is lost, or the hub just falls silent where `silent` is set.
+    After `break_after` bytes of a file the connection is lost, or the hub just falls silent where `silent` is set. `gone` are
+    revisions that it does not have (any more), `listed` are entries put into every list of files, `damaged` are names of files
+    that arrive with another content, `terse` leaves the hashes out of the lists, `pause` are seconds before each file,
+    `broken` is a status that answers everything.
     """
 
     def __init__(self, models, gated=()):
         self.models, self.gated = models, set(gated)
+        self.gone, self.listed, self.damaged, self.terse, self.pause, self.broken = set(), [], set(), False, 0.0, 0
+        self.hashes = {}
         self.requests, self.break_after, self.silent = [], None, False
         self.closed = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
         self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.address = f"http://127.0.0.1:{self.server.server_port}"
 
     def close(self):
@@ -40,7 +45,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.partition("?")[0].strip("/").split("/")
         self.hub.requests.append((self.command, self.path, self.headers.get("Range")))
-        if path[:2] == ["api", "models"]:
+        if self.hub.broken:
+            self._refuse(self.hub.broken, "Broken")
+        elif len(path) > 5 and path[4] == "revision" and path[5] in self.hub.gone:
+            self._refuse(404, "RevisionNotFound")
+        elif path[:2] == ["api", "models"]:
             self._about("/".join(path[2:4]))
         elif len(path) > 4 and path[2] == "resolve":
             self._file("/".join(path[:2]), "/".join(path[4:]))
@@ -53,11 +62,29 @@ class _Handler(BaseHTTPRequestHandler):
             return
         folder = Path(self.hub.models[name])
         files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-        siblings = [{"rfilename": str(file.relative_to(folder)), "size": file.stat().st_size} for file in files]
-        about = {"id": name, "sha": COMMIT, "siblings": siblings}
+        siblings = [self._sibling(folder, file) for file in files] + self.hub.listed
+        asked = self.path.partition("?")[0].partition("/revision/")[2]
+        about = {"id": name, "sha": asked if len(asked) == 40 else COMMIT, "siblings": siblings}
         self._send(200, json.dumps(about).encode(), {"Content-Type": "application/json"})
 
+    def _sibling(self, folder, file):
+        about = {"rfilename": str(file.relative_to(folder)), "size": file.stat().st_size}
+        if self.hub.terse:
+            return about
+        sha256, blob = self._hashes(file)
+        if file.suffix in (".safetensors", ".gguf"):
+            return about | {"blobId": "0" * 40, "lfs": {"sha256": sha256, "size": about["size"], "pointerSize": 130}}
+        return about | {"blobId": blob}
+
+    def _hashes(self, file):
+        if file not in self.hub.hashes:
+            data = file.read_bytes()
+            blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+            self.hub.hashes[file] = hashlib.sha256(data).hexdigest(), blob
+        return self.hub.hashes[file]
+
     def _file(self, name, file):
+        self.hub.closed.wait(self.hub.pause)
         if name in self.hub.gated and "Authorization" not in self.headers:
             self._refuse(403, "GatedRepo")
             return
@@ -66,7 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "EntryNotFound")
             return
         data = path.read_bytes()
-        headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT, "X-Linked-Size": str(len(data))}
+        headers = {"ETag": f'"{self._hashes(path)[0]}"', "X-Repo-Commit": COMMIT, "X-Linked-Size": str(len(data))}
+        if file in self.hub.damaged:
+            data = bytes(len(data))
         asked = self.headers.get("Range")
         if asked:
             start = int(asked.removeprefix("bytes=").partition("-")[0])

@@ -201,7 +201,7 @@ def _of_hub_file(asked: Spec, settings: Settings, spelled: str) -> Found:
     """A GGUF file of the hub, which is here when one lies among the models that came from there and has that quantisation."""
     for file in places.gguf_files(settings.models):
         came = manifest.read(file)
-        if came is not None and came.repository == asked.repository and asked.matches(file.name):
+        if came is not None and came.repository == asked.repository and asked.is_kept_as(file.name):
             return replace(_of_file(file, spelled=spelled), hub=asked)
     stem = Path(asked.file).stem if asked.file.lower().endswith(".gguf") else f"{asked.repository.split('/')[1]}-{asked.file}"
     return Found(name=dashed(stem), title=titled(stem), kind="gguf", hub=asked, spelled=spelled)

@@ -1,133 +1,229 @@
-"""Fetches a language model from the hub: `python -m webbot.models.download NAME FOLDER`, a process of its own.
+"""Fetches a language model from the hub: `python -m webbot.models.download NAME MODELS`, a process of its own.
 
-Prints one JSON line {"done": bytes, "total": bytes, "sentence": text} a step; after a failure the last line's sentence says
-why, and the exit status is 1. The files come into FOLDER.part, where an interrupted download goes on, and become FOLDER when
-all are there.
-Only data is fetched: weights as safetensors, JSON, the tokenizer, the chat template, the licence. HF_ENDPOINT and HF_TOKEN count.
+NAME is an entry's or one of the hub (spec), MODELS the folder of models. Prints one JSON line
+{"done": bytes, "total": bytes, "sentence": text} a step; after a failure the last line also has the "problem", and the exit
+status is 1. The files come into NAME.part, where an interrupted download goes on, and get their names when all are there.
+Only data is fetched: weights as safetensors or GGUF, JSON, the tokenizer, the chat template, the licence. HF_ENDPOINT and
+HF_TOKEN count.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
+import fcntl
 import json
 import logging
+import os
+import re
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import IO
 
-from webbot.errors import BadInput, DiskFull, NotAllowed, NotFound, Problem, Unavailable, Unusable
-from webbot.models import catalog
+from webbot.errors import BadInput, Conflict, DiskFull, NotAllowed, NotFound, Problem, Unusable
+from webbot.modelhost import frames
+from webbot.models import entries, fetching, manifest, places, spec
+from webbot.models.entries import Source
+from webbot.models.fetching import UNFINISHED, Remote
+from webbot.models.spec import Spec
 
 WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "tokenizer*", "LICENSE*")
-UNWANTED = ("*/*", "consolidated*", "*.py", "*.bin", "*.pth", "*.pkl")
-UNFINISHED = ".unfinished"
+UNWANTED = ("consolidated*", "*.py", "*.bin", "*.pth", "*.pt", "*.ckpt", "*.pkl", "*.pickle")
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # in a hub's list there may stand anything
+MOST_CHOICES = 30
 STEP_SECONDS = 0.3
 SENTENCE = "Downloading the model."
 log = logging.getLogger(__name__)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 2:
-        print("usage: python -m webbot.models.download NAME FOLDER", file=sys.stderr)  # noqa: T201
+        print("usage: python -m webbot.models.download NAME MODELS", file=sys.stderr)  # noqa: T201
         return 2
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         download(arguments[0], Path(arguments[1]))
     except Problem as problem:
-        _tell(0, 0, str(problem))
+        _tell_problem(problem)
         return 1
     except OSError as error:
         log.exception("the download failed")
-        _tell(0, 0, str(_explain_disk(error)))
+        _tell_problem(fetching.explain_disk(error))
         return 1
     return 0
 
 
-def download(name: str, folder: Path) -> None:
-    """Brings the model of that name to `folder`. Raises a Problem that says what the person can do."""
-    if catalog.is_whole(folder):
-        return
-    entry = catalog.entry_of(name)
-    repositories = entry.repositories if entry else (name,)
-    if entry is None and not catalog.HUB_NAME.fullmatch(name):
+def download(name: str, models: Path) -> None:
+    """Brings the model of that name into the folder of models. Raises a Problem that says what the person can do."""
+    entry = entries.entry_of(name)
+    asked = None if entry is not None else spec.parse(name)
+    if entry is not None and entry.sources:
+        target = models / entry.name
+        if not _is_here(target):
+            _fetch_folder(entry.sources, target)
+    elif asked is None:
         raise BadInput("{name} is no name of a model.", name=repr(name)[:80])
-    for repository in repositories:
+    elif asked.is_gguf:
+        _fetch_files(asked, models)
+    elif not _is_here(models / asked.folder):
+        _fetch_folder([Source(asked.repository, asked.revision)], models / asked.folder)
+
+
+def _is_here(folder: Path) -> bool:
+    """Whether there is nothing to do. Raises Conflict for a folder that somebody else began."""
+    if not folder.exists():
+        return False
+    if manifest.read(folder) is None and not places.is_whole(folder):
+        raise Conflict("{folder} is there already, but is not a whole model. Please move it away.", folder=str(folder))
+    try:
+        manifest.check(folder)
+    except Unusable:
+        return False
+    return places.is_whole(folder)
+
+
+def _fetch_folder(sources: Sequence[Source], target: Path) -> None:
+    """From the first source that gives the model away."""
+    first: Problem | None = None
+    for source in sources:
         try:
-            _fetch(repository, folder)
+            _tell(0, 0, "Asking the model hub.")
+            commit, files = fetching.listed(source)
+            wanted = [file for file in files if _is_wanted(file.name)]
+            _check_weights(source, wanted, files)
+            _bring(Source(source.repository, commit), wanted, target)
             return
-        except NotAllowed:  # gated: the next one may not be
-            if repository == repositories[-1]:
-                raise
+        except (NotAllowed, NotFound) as problem:  # gated, or not there any more: the next one may do
+            first = first or problem
+    if first is not None:
+        raise first
 
 
-def _fetch(repository: str, folder: Path) -> None:
-    from huggingface_hub import HfApi
-    from huggingface_hub.utils import disable_progress_bars
+def _check_weights(source: Source, wanted: Sequence[Remote], files: Sequence[Remote]) -> None:
+    if any(file.name.endswith(".safetensors") for file in wanted):
+        return
+    if choices := _choices(files):
+        raise Unusable("{name} holds GGUF files. Please name one, like {example}. There are: {choices}.", name=source.repository,
+                       example=f"{source.repository}:{PurePosixPath(choices[0]).name}", choices=", ".join(choices))
+    raise Unusable("{name} has no weights in the safetensors format.", name=source.repository)
 
-    disable_progress_bars()
+
+def _fetch_files(asked: Spec, models: Path) -> None:
+    """A GGUF file, or all its parts."""
+    source = Source(asked.repository, asked.revision)
     _tell(0, 0, "Asking the model hub.")
-    with _explained(repository):
-        about = HfApi().model_info(repository, files_metadata=True, timeout=20)
-    files = {file.rfilename: file.size or 0 for file in about.siblings or () if _is_wanted(file.rfilename)}
-    if not any(name.endswith(".safetensors") for name in files):
-        raise Unusable("{name} has no weights in the safetensors format.", name=repository)
-    part = folder.with_name(folder.name + ".part")
-    part.mkdir(parents=True, exist_ok=True)
-    total = sum(files.values())
-    if shutil.disk_usage(part).free < total - _size(part):
-        raise DiskFull("The disk is too full for the model: it needs {size} GB.", size=round(total / 1e9, 1))
-    with _progress(part, total):
-        for name in sorted(files, key=files.__getitem__):
-            with _explained(repository):
-                _fetch_file(repository, name, about.sha or "main", part / name)
-    for unfinished in part.glob(f"*{UNFINISHED}"):  # of a version that the hub has replaced meanwhile
-        unfinished.unlink()
-    if not catalog.is_whole(part):
-        raise Unusable("{name} is not a whole model: files are missing on the hub.", name=repository)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    commit, files = fetching.listed(source)
+    wanted = _chosen(asked, files)
+    target = models / PurePosixPath(wanted[0].name).name
+    if target.exists():
+        came = manifest.read(target)
+        if came is None or came.repository != asked.repository:
+            raise Conflict("{file} is there already and came from elsewhere. Please move it away.", file=str(target))
+        try:
+            manifest.check(target)
+            return
+        except Unusable:
+            log.warning("%s is damaged and fetched again", target)
+    _bring(Source(asked.repository, commit), wanted, target)
+
+
+def _chosen(asked: Spec, files: Sequence[Remote]) -> list[Remote]:
+    """The file that is meant, with all its parts. Raises NotFound and BadInput, naming what there is."""
+    found: dict[str, list[Remote]] = {}
+    for file in files:
+        if asked.matches(file.name) and _is_safe(file.name):
+            found.setdefault(spec.PART.sub("", PurePosixPath(file.name).with_suffix("").as_posix()), []).append(file)
+    if asked.file.lower().endswith(".gguf") and len(found) == 1 and spec.PART.search(PurePosixPath(asked.file).stem):
+        stem = next(iter(found))  # one part was named: all are needed
+        found[stem] = [file for file in files if _is_safe(file.name) and file.name.endswith(".gguf")
+                       and spec.PART.sub("", PurePosixPath(file.name).with_suffix("").as_posix()) == stem]
+    if len(found) == 1:
+        return sorted(next(iter(found.values())), key=lambda file: file.name)
+    choices = ", ".join(_choices(files)) or "none"
+    if not found:
+        raise NotFound("{name} has no GGUF file {file}. There are: {choices}.", name=asked.repository, file=asked.file,
+                       choices=choices)
+    raise BadInput("{name} has several GGUF files {file}. Please name one of: {choices}.", name=asked.repository,
+                   file=asked.file, choices=", ".join(sorted(file.name for parts in found.values() for file in parts[:1])))
+
+
+def _choices(files: Sequence[Remote]) -> list[str]:
+    names = sorted(file.name for file in files if file.name.lower().endswith(".gguf") and _is_safe(file.name))
+    return [name for name in names if spec.first_part(PurePosixPath(name).stem)][:MOST_CHOICES]
+
+
+def _bring(source: Source, files: Sequence[Remote], target: Path) -> None:
+    """Fetches the files beside `target`, small ones first, and puts them in place when all are there and checked."""
+    part = target.with_name(target.name + ".part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(target):
+        if target.is_dir() and _is_here(target):  # another process was quicker
+            return
+        if target.is_dir() and not part.exists():
+            target.rename(part)  # damaged: what is well in it is kept
+        part.mkdir(exist_ok=True)
+        total = sum(file.size for file in files)
+        _check_space(total - _size(part), part)
+        known = {}
+        with _progress(part, total):
+            for file in sorted(files, key=lambda file: file.size):
+                name = PurePosixPath(file.name).name
+                known[name] = fetching.fetch(source, file, part / name)
+        for unfinished in part.glob(f"*{UNFINISHED}"):  # of a version that the hub has replaced meanwhile
+            unfinished.unlink()
+        _put(part, target, manifest.Manifest(repository=source.repository, revision=source.revision, files=known))
     _tell(total, total, SENTENCE)
 
 
-def _fetch_file(repository: str, name: str, revision: str, target: Path) -> None:
-    """One file, from where an earlier try ended. (The library's own download begins a file anew in each process.)"""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
-
-    url = hf_hub_url(repository, name, revision=revision)
-    about = get_hf_file_metadata(url)
-    if target.exists():
-        if _is_intact(target, about.size, about.etag):
-            return
-        target.unlink()
-    unfinished = target.with_name(f"{name}.{(about.etag or revision)[:16]}{UNFINISHED}")
-    with unfinished.open("ab") as opened:
-        headers = build_hf_headers() | {"Accept-Encoding": "identity"}
-        http_get(url, opened, resume_size=opened.tell(), headers=headers, expected_size=about.size)
-    if not _is_intact(unfinished, about.size, about.etag):
-        unfinished.unlink()
-        raise Unavailable("{file} arrived damaged. Please load the model again.", file=name)
-    unfinished.rename(target)
+def _put(part: Path, target: Path, about: manifest.Manifest) -> None:
+    if target.suffix.lower() == ".gguf":
+        manifest.write(target, about)
+        for name in sorted(about.files, reverse=True):  # the first one last: it is the one that is looked for
+            (part / name).rename(target.with_name(name))
+        shutil.rmtree(part)
+        return
+    if not places.is_whole(part):
+        raise Unusable("{name} is not a whole model: files are missing on the hub.", name=about.repository)
+    manifest.write(part, about)
+    if target.is_dir():
+        shutil.rmtree(target)
+    part.rename(target)
 
 
-def _is_intact(file: Path, size: int | None, etag: str | None) -> bool:
-    """Whether the file is what the hub says; it names the SHA-256 of large files."""
-    if size is not None and file.stat().st_size != size:
-        return False
-    if etag is None or len(etag) != 64:
-        return True
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest() == etag
+def _check_space(missing: int, part: Path) -> None:
+    free = shutil.disk_usage(part).free
+    if free < missing:
+        raise DiskFull("The disk is too full for the model: {missing} GB are missing and {free} GB are free in {folder}.",
+                       missing=_gigabytes(missing), free=_gigabytes(free), folder=str(part.parent))
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.2f}"
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[IO[str]]:
+    """Holds the download of this model until it ends, however it ends. Raises Conflict while another process has it."""
+    with target.with_name(f".{target.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict("Another process is downloading {name} already.", name=target.name) from None
+        yield lock
+
+
+def _is_safe(name: str) -> bool:
+    """Whether every part of a path is a plain name: no way up, nothing hidden."""
+    return all(SAFE_NAME.fullmatch(part) for part in name.split("/"))
 
 
 def _is_wanted(name: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in WANTED) and not any(fnmatch(name, pattern) for pattern in UNWANTED)
+    if not SAFE_NAME.fullmatch(name) or any(fnmatch(name.lower(), pattern) for pattern in UNWANTED):
+        return False
+    return any(fnmatch(name, pattern) for pattern in WANTED)
 
 
 @contextmanager
@@ -137,7 +233,10 @@ def _progress(part: Path, total: int) -> Iterator[None]:
 
     def watch() -> None:
         while not done.wait(STEP_SECONDS):
-            _tell(min(_size(part), total), total, SENTENCE)
+            try:
+                _tell(min(_size(part), total), total, SENTENCE)
+            except OSError:  # whoever started this is gone
+                os._exit(1)
 
     _tell(min(_size(part), total), total, SENTENCE)
     watcher = threading.Thread(target=watch, daemon=True)
@@ -152,53 +251,24 @@ def _progress(part: Path, total: int) -> Iterator[None]:
 def _size(folder: Path) -> int:
     """The bytes that are there, those of unfinished files too."""
     total = 0
-    for file in folder.rglob("*"):
+    for file in folder.iterdir():
         try:
-            if file.is_file():
-                total += file.stat().st_size
+            total += file.stat().st_size if file.is_file() and not file.name.startswith(".") else 0
         except FileNotFoundError:  # just renamed
             continue
     return total
 
 
-@contextmanager
-def _explained(repository: str) -> Iterator[None]:
-    """Turns what the hub's library raises into sentences."""
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except Problem:
-        raise
-    except errors.GatedRepoError:
-        raise NotAllowed(
-            "{name} is given out only after its licence was accepted on the hub. Accept it there, then set HF_TOKEN.",
-            name=repository,
-        ) from None
-    except errors.RepositoryNotFoundError:
-        raise NotFound("The hub has no model {name}, or keeps it private.", name=repository) from None
-    except errors.OfflineModeIsEnabled:
-        raise Unavailable("The model hub may not be asked: HF_HUB_OFFLINE is set.") from None
-    except errors.HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", "")
-        raise Unavailable("The model hub answered with error {status}. Please try again later.", status=status) from None
-    except OSError as error:
-        raise _explain_disk(error) from error
-    except Exception as error:  # the library's HTTP client has its own errors: no connection, time-outs, broken answers
-        log.debug("no answer", exc_info=error)
-        raise Unavailable("The model hub cannot be reached. Is this machine connected to the internet?") from None
-
-
-def _explain_disk(error: OSError) -> Problem:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return DiskFull("The disk is full. Please make room and load the model again; what is there already is kept.")
-    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return Unavailable("{file} cannot be written.", file=str(error.filename))
-    return Unavailable("The model hub cannot be reached. Is this machine connected to the internet?")
-
-
 def _tell(done: int, total: int, sentence: str) -> None:
-    sys.stdout.write(json.dumps({"done": done, "total": total, "sentence": sentence}) + "\n")
+    _write({"done": done, "total": total, "sentence": sentence})
+
+
+def _tell_problem(problem: Problem) -> None:
+    _write({"done": 0, "total": 0, "sentence": str(problem), "problem": frames.pack_problem(problem)})
+
+
+def _write(step: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(step) + "\n")
     sys.stdout.flush()
 
 

@@ -44,6 +44,10 @@ class Spec:
             return self.file in (file, path.name)
         return quantisation_of(path.stem, self.file)
 
+    def is_kept_as(self, name: str) -> bool:
+        """Whether a file on this machine is the one that was meant: folders of the hub are left out here."""
+        return self.matches(name) or name == PurePosixPath(self.file).name
+
 
 def parse(text: str) -> Spec | None:
     """None for what is no name of the hub."""
