@@ -1,22 +1,18 @@
 """A model that serves, and another one on its way: downloaded, loaded, and put in its place while the first goes on.
 
-Knows neither Llama nor Whisper, only that a model has a state and can be closed. A download is a process of its own that
-prints JSON lines {"done": bytes, "total": bytes, "sentence": text}.
+Knows neither Llama nor Whisper, only that a model has a state and can be closed, and that a download runs until it ends.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from webbot.errors import Conflict
-from webbot.settings import ROOT, process_environment
+from webbot.errors import Conflict, Problem
 
 log = logging.getLogger(__name__)
 LEAVE_SECONDS = 600.0  # the answers that a replaced model still writes may take this long
@@ -26,6 +22,15 @@ class Served(Protocol):
     def state(self) -> Any: ...
     def busy(self) -> int: ...
     def close(self) -> None: ...
+
+
+class Download(Protocol):
+    """What brings a model's files here (models.pulling)."""
+
+    def run(self, tell: Callable[[float | None, str], None]) -> None:
+        """Blocks and tells progress (0 to 1 or None) and a sentence. Raises a Problem when it fails."""
+
+    def cancel(self) -> None: ...
 
 
 Model = TypeVar("Model", bound=Served)
@@ -49,11 +54,11 @@ class Exchange(Generic[Model]):
         self.coming: Coming | None = None
         self._lock = threading.Lock()
         self._open: list[Model] = [first]
-        self._download: subprocess.Popen[str] | None = None
+        self._download: Download | None = None
         self._closed = False
 
-    def bring(self, name: str, make: Callable[[], Model], download: Sequence[str] = ()) -> None:
-        """Runs the `download` command where there is one, then makes the model, waits until it is ready and puts it in place.
+    def bring(self, name: str, make: Callable[[], Model], download: Download | None = None) -> None:
+        """Runs the `download` where there is one, then makes the model, waits until it is ready and puts it in place.
 
         Returns at once; raises Conflict while another one is on its way. When it fails, `coming` says why and the model that
         serves goes on.
@@ -64,13 +69,10 @@ class Exchange(Generic[Model]):
             self.coming = Coming(name=name)
         threading.Thread(target=self._bring, args=(name, make, download), daemon=True, name=f"bring {name}").start()
 
-    def _bring(self, name: str, make: Callable[[], Model], download: Sequence[str]) -> None:
+    def _bring(self, name: str, make: Callable[[], Model], download: Download | None) -> None:
         try:
-            sentence = self._run(name, download) if download else ""
-            if sentence:
-                log.warning("download of %s: %s", name, sentence)
-                self.coming = Coming(name=name, sentence=sentence, failed=True)
-                return
+            if download is not None:
+                self._fetch(name, download)
             model = make()
             self._open.append(model)
             if self._closed or not self._await(name, model):
@@ -79,28 +81,23 @@ class Exchange(Generic[Model]):
             before, self.current = self.current, model
             self.coming = None
             self._leave(before)
-        except Exception as error:
+        except Problem as problem:
+            log.warning("%s cannot be loaded: %s", name, problem)
+            self.coming = Coming(name=name, sentence=str(problem), failed=True)
+        except Exception:
             log.exception("%s could not be loaded", name)
-            self.coming = Coming(name=name, sentence=str(error), failed=True)
+            self.coming = Coming(name=name, sentence="The model could not be loaded. See the server's log.", failed=True)
 
-    def _run(self, name: str, command: Sequence[str]) -> str:
-        """Runs the download; returns why it failed, "" when it did not."""
-        sentence = ""
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, cwd=ROOT, env=process_environment(),
-            start_new_session=True,
-        ) as process:
-            self._download = process
-            for line in process.stdout or ():
-                step = _step(line)
-                sentence = step.get("sentence", "") or sentence
-                total = step.get("total") or 0
-                progress = min(1.0, step.get("done", 0) / total) if total else None
-                self.coming = Coming(name=name, progress=progress, sentence=step.get("sentence", ""))
-        self._download = None
-        if process.returncode == 0:
-            return ""
-        return sentence or "The download failed. See the server's log."
+    def _fetch(self, name: str, download: Download) -> None:
+        def tell(progress: float | None, sentence: str) -> None:
+            self.coming = Coming(name=name, progress=progress, sentence=sentence)
+
+        self._download = download
+        try:
+            if not self._closed:
+                download.run(tell)
+        finally:
+            self._download = None
 
     def _await(self, name: str, model: Model) -> bool:
         while not self._closed:
@@ -126,15 +123,8 @@ class Exchange(Generic[Model]):
 
     def close(self) -> None:
         self._closed = True
-        if self._download is not None:
-            self._download.terminate()
+        download = self._download
+        if download is not None:
+            download.cancel()
         for model in list(self._open):
             model.close()
-
-
-def _step(line: str) -> dict[str, Any]:
-    try:
-        step = json.loads(line)
-    except ValueError:
-        return {}
-    return step if isinstance(step, dict) else {}

@@ -8,6 +8,7 @@ from webbot.errors import SettingsError, Unavailable
 from webbot.exchange import Exchange
 from webbot.models import catalog, plan
 from webbot.models.catalog import Found
+from webbot.models.pulling import Pull
 from webbot.models.state import ModelState
 from webbot.settings import Settings
 from webbot.speech import weights
@@ -36,7 +37,7 @@ class Hearing(Exchange[Transcriber]):
         """
         found = catalog.find(name, self.settings)
         plan.check({found.name: plan.need(found, self.settings)}, self.settings)
-        download = () if found.path is not None else catalog.download_command(found, self.settings)
+        download = None if found.path is not None else Pull(found.title, catalog.download_command(found, self.settings))
         self.bring(found.title, lambda: self._made(name), download)
 
     def _made(self, name: str) -> Transcriber:

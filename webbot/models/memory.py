@@ -127,9 +127,8 @@ def _machine() -> tuple[int, int]:
 
 def _kernel() -> tuple[int, int]:
     try:
-        found = dict(re.findall(r"^(\w+):\s*(\d+) kB", MEMINFO.read_text(), re.MULTILINE))
-        total = int(found["MemTotal"]) * 1024
-        return total, int(found.get("MemAvailable", found["MemTotal"])) * 1024
+        found = {name: int(size) * 1024 for name, size in re.findall(r"^(\w+):\s*(\d+) kB", MEMINFO.read_text(), re.MULTILINE)}
+        return found["MemTotal"], found.get("MemAvailable", found["MemTotal"])
     except (OSError, KeyError, ValueError):
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return total, total

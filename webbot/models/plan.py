@@ -16,6 +16,7 @@ Llama 3.2 1B in bfloat16, window 8192, 8 answers: 1.236e9 x 2 + (8192 + 7 x 1024
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from webbot.errors import NoMemory, Problem
 from webbot.models import memory, places, shape
@@ -70,7 +71,7 @@ def check(needs: Mapping[str, int], settings: Settings) -> None:
     if together <= there.total:
         return
     names = ", ".join(f"{name} ({_gigabytes(size)} GB)" for name, size in needs.items() if size)
-    values = {"needs": _gigabytes(together), "total": _gigabytes(there.total)}
+    values: dict[str, Any] = {"needs": _gigabytes(together), "total": _gigabytes(there.total)}
     if sum(size > 0 for size in needs.values()) == 1:
         name = next(name for name, size in needs.items() if size)
         raise NoMemory(_ONE[_place(there)], name=name, **values)

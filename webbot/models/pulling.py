@@ -87,7 +87,8 @@ class Pull:
             with contextlib.suppress(KeyError, TypeError, ValueError, IndexError):
                 problem = frames.unpack_problem(last["problem"])
                 log.warning("download of %s: %s", self.name, problem)
-                return Unavailable(problem.sentence, **problem.values)
+                values: dict[str, Any] = dict(problem.values)
+                return Unavailable(problem.sentence, **values)
         return Unavailable("The download failed. See the server's log.")
 
     def _stopped(self) -> Unavailable:
