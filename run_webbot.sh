@@ -55,7 +55,7 @@ has_ffmpeg() { command -v ffmpeg >/dev/null; }
 wanted_stamp() {
   local hash=(sha256sum)
   command -v sha256sum >/dev/null || hash=(shasum -a 256)
-  cat "$ROOT"/requirements.txt "$ROOT"/requirements-{speech,gpu,ffmpeg}.txt "$ROOT/run_webbot.sh" | "${hash[@]}" | cut -c 1-64
+  cat "$ROOT"/requirements.txt "$ROOT"/requirements-{speech,gpu,ffmpeg,engines}.txt "$ROOT/run_webbot.sh" | "${hash[@]}" | cut -c 1-64
   if has_nvidia; then echo nvidia; fi
   if has_ffmpeg; then echo ffmpeg; fi
   echo "$VENV"
@@ -128,6 +128,8 @@ Run the same command again: it goes on where it stopped."
   pip_install --no-deps -r "$ROOT/requirements-speech.txt" || die "$trouble"
   if torch_has_cuda; then pip_install -r "$ROOT/requirements-gpu.txt" || die "$trouble"; fi
   if ! has_ffmpeg; then pip_install -r "$ROOT/requirements-ffmpeg.txt" || die "$trouble"; fi
+  pip_install --only-binary :all: -r "$ROOT/requirements-engines.txt" ||
+    say "Without llama.cpp and ctranslate2: GGUF models and WEBBOT_SPEECH_ENGINE=ctranslate2 cannot be used on this machine."
   say "Preparing the packages for quick starts"
   # Only what is imported is compiled: that saves 200 MB.
   env -u PYTHONDONTWRITEBYTECODE "$VENV/bin/python" -c "$IMPORTS" || die "The installed packages do not work together; the lines above say why."
