@@ -10,7 +10,9 @@ from typing import Any
 from webbot.engines.base import Engine
 from webbot.engines.echo import EchoEngine
 from webbot.engines.embedder import Embedder
+from webbot.engines.gguf import GgufEngine
 from webbot.engines.local import LocalEngine
+from webbot.engines.remote import RemoteEngine, list_models
 from webbot.models.catalog import Found
 from webbot.models.fleet import Fleet
 from webbot.models.hearing import Hearing
@@ -35,18 +37,12 @@ def language_model(settings: Settings, found: Found) -> Engine:
         "token_timeout": settings.token_timeout, "runtime": settings.data / "run",
     }
     if found.kind == "gguf":
-        from webbot.engines.gguf import GgufEngine
-
         return GgufEngine(found.path, gpu_layers=settings.gpu_layers if settings.device != "cpu" else 0, **shared)
     return LocalEngine(found.path, device=settings.device, precision=settings.precision, **shared)
 
 
 def _upstreams(settings: Settings) -> Iterator[Upstream]:
     """The operator's own server first, then OpenAI."""
-    if not settings.remote_url and not settings.openai_key:
-        return
-    from webbot.engines.remote import list_models
-
     if settings.remote_url:
         url, key = settings.remote_url, settings.remote_key
         yield Upstream(_remote(settings, url, key, settings.remote_end), known=settings.remote_model,
@@ -56,8 +52,6 @@ def _upstreams(settings: Settings) -> Iterator[Upstream]:
 
 
 def _remote(settings: Settings, url: str, key: str, end: str = "") -> Callable[[str], Engine]:
-    from webbot.engines.remote import RemoteEngine
-
     return lambda model: RemoteEngine(
         url, model=model, key=key, end=end, name=model, context=settings.context, token_timeout=settings.token_timeout,
     )
@@ -81,5 +75,5 @@ def hearing(settings: Settings) -> Hearing | None:
 def _transcriber(settings: Settings, found: weights.Found) -> Transcriber:
     return Transcriber(
         found.path, name=found.name, starter=found.starter, device=settings.device, threads=settings.threads,
-        runtime=settings.data / "run", seconds=settings.audio_seconds, engine=settings.speech_engine,
+        runtime=settings.data / "run", seconds=settings.audio_seconds, engine=settings.speech_engine, engine=settings.speech_engine,
     )
