@@ -75,5 +75,5 @@ def hearing(settings: Settings) -> Hearing | None:
 def _transcriber(settings: Settings, found: weights.Found) -> Transcriber:
     return Transcriber(
         found.path, name=found.name, starter=found.starter, device=settings.device, threads=settings.threads,
-        runtime=settings.data / "run", seconds=settings.audio_seconds, engine=settings.speech_engine, engine=settings.speech_engine,
+        runtime=settings.data / "run", seconds=settings.audio_seconds, engine=settings.speech_engine,
     )
