@@ -89,12 +89,16 @@ class Services:
     def use(self, name: str) -> None:
         """Makes that model the one that serves, or the one that hears (downloaded first where it is not here); the one that
         serves goes on until then. Returns at once. Raises what Fleet.use raises."""
-        self._exchange(name).use(name)
+        hearing = self._hearing(name)
+        if hearing is None:
+            self.fleet.use(name)
+        else:
+            hearing.use(name, self.fleet.needs())
 
-    def _exchange(self, name: str) -> Fleet | Hearing:
-        """Where a model of that name is used. Raises Unavailable for a speech model where speech is off."""
+    def _hearing(self, name: str) -> Hearing | None:
+        """Where a speech model of that name is used; None for other names. Raises Unavailable where speech is off."""
         if not any(found.kind == "speech" and found.name == name for found in catalog.here(self.settings)):
-            return self.fleet
+            return None
         if self.speech is None:
             raise Unavailable("Speech is switched off on this server. Please type the question.")
         return self.speech
@@ -139,7 +143,7 @@ class Services:
             raise BadInput("The server does not know this request.")
 
     def _follow_use(self, name: str) -> Iterator[dict[str, Any]]:
-        exchange = self._exchange(name)
+        exchange = self._hearing(name) or self.fleet
         while (coming := exchange.coming) is not None:
             if coming.failed:
                 raise Unavailable(coming.sentence)

@@ -117,6 +117,11 @@ class Fleet:
 
     # memory
 
+    def needs(self) -> dict[str, int]:
+        """The bytes that the model that serves is planned to take, by its name; nothing for one of a server elsewhere."""
+        found = self._find(self.serving)
+        return {} if found is None else {found.name: plan.need(found, self.settings)}
+
     def check(self, found: Found) -> None:
         """Raises what speaks against a model on this machine, with figures: it and the speech model find no room together."""
         plan.check({**self._beside(), found.name: plan.need(found, self.settings)}, self.settings)

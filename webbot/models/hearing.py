@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from webbot.errors import SettingsError, Unavailable
 from webbot.exchange import Exchange
@@ -30,13 +30,14 @@ class Hearing(Exchange[Transcriber]):
         if self.current.starter and weights.known(self.settings.speech_model):
             self.use(self.settings.speech_model)
 
-    def use(self, name: str) -> None:
-        """Makes that model the one that hears, downloaded first where it is not here. Returns at once.
+    def use(self, name: str, beside: Mapping[str, int] | None = None) -> None:
+        """Makes that model the one that hears, downloaded first where it is not here. Returns at once. `beside` says what the
+        language model needs, in bytes by name.
 
         Raises NotFound, Conflict while another is on its way, and what speaks against the model on this machine.
         """
         found = catalog.find(name, self.settings)
-        plan.check({found.name: plan.need(found, self.settings)}, self.settings)
+        plan.check({**(beside or {}), found.name: plan.need(found, self.settings)}, self.settings)
         download = None if found.path is not None else Pull(found.title, catalog.download_command(found, self.settings))
         self.bring(found.title, lambda: self._made(name), download)
 
