@@ -71,6 +71,13 @@ def weights(folder: Path) -> list[Path]:
 
 def _look(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The config and the tensors of a folder that is whole and only data."""
+    try:
+        return _examine(folder)
+    except (OSError, RuntimeError) as error:  # no right to read it, a disk that fails, a circle of links
+        raise Unusable("The model in {folder} cannot be read ({reason}).", folder=str(folder), reason=str(error)[:300]) from None
+
+
+def _examine(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not folder.is_dir():
         raise Unusable("There is no model folder {folder}.", folder=str(folder))
     _refuse_links(folder)

@@ -39,7 +39,7 @@ class Renderer:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._source = ""
+        self._source: str | None = None  # the template that the process has
 
     def render(self, source: str, values: Mapping[str, Any]) -> str:
         """The text that the template `source` makes of `values`, which JSON can hold. Raises TemplateError."""
@@ -49,6 +49,7 @@ class Renderer:
                     self._end()
                     self._start()
                 if source != self._source:
+                    self._source = None
                     self._ask({"source": source})
                     self._source = source
                 return self._ask({"values": values})
@@ -63,7 +64,7 @@ class Renderer:
     def _start(self) -> None:
         command = [sys.executable, "-m", "webbot.engines.llama.template", str(self._seconds)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self._source = ""
+        self._source = None
 
     def _end(self) -> None:
         if self._process is not None:
