@@ -23,7 +23,7 @@ NAMES = {
 }
 
 
-def write(folder: Path, file: Path, kind: str = "bf16", cutting: str = CUTTING) -> None:
+def write(folder: Path, file: Path, kind: str = "f32", cutting: str = CUTTING) -> None:
     """Writes the model in `folder` (Hugging Face's format, Llama architecture) to `file`; matrices in the type `kind`."""
     config = json.loads((folder / "config.json").read_text())
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--type", choices=TYPES, default="bf16")
+    parser.add_argument("--type", choices=TYPES, default="f32")
     arguments = parser.parse_args()
     write(arguments.folder, arguments.file, arguments.type)
 

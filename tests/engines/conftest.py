@@ -1,9 +1,14 @@
-"""The starter for the tests of the engines: in this process (`loaded`) for the arithmetic, in its own (`local`) for the rest."""
+"""The starter for the tests of the engines: in this process (`loaded`) for the arithmetic, in its own (`local`) for the rest, and
+as a GGUF file (`starter_gguf`, served by `gguf`)."""
 
+import importlib.util
 import time
+from pathlib import Path
 
 import pytest
 
+from webbot.engines.echo import EchoEngine
+from webbot.engines.gguf import GgufEngine
 from webbot.engines.local import LocalEngine
 from webbot.messages import Message
 from webbot.models.catalog import STARTER
@@ -47,6 +52,68 @@ def make_local(tmp_path_factory):
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
     engine = LocalEngine(STARTER, runtime=tmp_path_factory.mktemp("run"), starter=True, precision="float32", token_timeout=20)
+    until(lambda: engine.state().status != "loading")
+    yield engine
+    engine.close()
+
+
+# The engines that keep the contract, each a fixture; `model` marks those that load a model.
+ENGINES = ["echo", pytest.param("local", marks=pytest.mark.model), pytest.param("gguf", marks=pytest.mark.model)]
+
+
+@pytest.fixture
+def echo():
+    return EchoEngine(context=2048)
+
+
+@pytest.fixture
+def engine(request):
+    """Any engine: `request.param` names its fixture. Use with @pytest.mark.parametrize("engine", ENGINES, indirect=True)."""
+    return request.getfixturevalue(request.param)
+
+
+def program(path):
+    """A program of the folder starter/, as a module."""
+    found = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def make_starter_gguf(tmp_path_factory):
+    """Writes the starter as GGUF in a type of to_gguf.TYPES."""
+    def make(kind="f32"):
+        file = tmp_path_factory.mktemp("gguf") / f"starter-{kind}.gguf"
+        program(Path(STARTER).parent / "to_gguf.py").write(Path(STARTER), file, kind)
+        return file
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def starter_gguf(make_starter_gguf):
+    return make_starter_gguf()
+
+
+@pytest.fixture
+def make_gguf(tmp_path_factory):
+    made = []
+
+    def make(file, **options):
+        engine = GgufEngine(file, runtime=tmp_path_factory.mktemp("run"), **options)
+        made.append(engine)
+        until(lambda: engine.state().status != "loading")
+        return engine
+
+    yield make
+    for engine in made:
+        engine.close()
+
+
+@pytest.fixture(scope="session")
+def gguf(tmp_path_factory, starter_gguf):
+    engine = GgufEngine(starter_gguf, runtime=tmp_path_factory.mktemp("run"), starter=True, token_timeout=20)
     until(lambda: engine.state().status != "loading")
     yield engine
     engine.close()

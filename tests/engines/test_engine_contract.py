@@ -5,19 +5,14 @@ import time
 
 import pytest
 
-from tests.engines.conftest import messages, until
-from webbot.engines.echo import EchoEngine
+from tests.engines.conftest import ENGINES, messages, until
 from webbot.errors import BadInput, TooLong
 from webbot.messages import Delta, Finished, Message, Options
 
 GREEDY = Options(temperature=0)
 
 
-@pytest.fixture(params=["echo", pytest.param("local", marks=pytest.mark.model)])
-def engine(request):
-    if request.param == "echo":
-        return EchoEngine(context=2048)
-    return request.getfixturevalue("local")
+pytestmark = pytest.mark.parametrize("engine", ENGINES, indirect=True)
 
 
 def answer(engine, asked, options=GREEDY):

@@ -27,7 +27,7 @@ TERMINAL = {
 # The doors for programs, which tell their errors in English.
 PROGRAMS = (
     "web/v1/", "web/leonid.py", "web/socratic.py", "web/programs.py", "web/leaving.py", "web/strict_json.py",
-    "chat/completing.py", "engines/llama/grammar.py", "engines/llama/wishes.py",
+    "chat/completing.py", "engines/llama/grammar.py", "engines/llama/wishes.py", "engines/llama/limits.py",
 )
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 

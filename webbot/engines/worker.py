@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from webbot.engines.base import ABILITIES
 from webbot.engines.following import POLL_SECONDS, follow
+from webbot.engines.llama import folder
 from webbot.engines.prompts import read_message
 from webbot.errors import CONTEXT_EXCEEDED, BadInput, Problem, TooLong, Unusable
 from webbot.modelhost import serve
@@ -45,6 +46,7 @@ class LlamaWorker:
 
     def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
         report(0.0, "Starting the model's process.")
+        folder.check_language_model(self.arguments.model)  # what is wrong with it shows at once; torch takes seconds
         import torch
 
         from webbot.engines.llama import loading
@@ -107,7 +109,7 @@ class LlamaWorker:
             self.runner.cancel(request)
 
     def _prompt(self, asked: dict[str, Any]) -> list[int]:
-        from webbot.engines.llama.wishes import tools_of
+        from webbot.engines.llama.limits import tools_of
 
         if "complete" in asked:
             if asked["options"].get("tools"):

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy
-import torch
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from webbot.engines.llama import fence
 from webbot.engines.llama.fence import MOST_CHARACTERS
 from webbot.errors import BadInput, Problem
+
+if TYPE_CHECKING:
+    import torch
 
 # Of llguidance: a lexer's state takes 1 to 2 kB, a mask at the limits about 10 ms.
 MOST_LEXER_STATES = 20_000
@@ -39,7 +40,7 @@ class Constraint:
         if len(grammar) > MOST_CHARACTERS:
             raise self._refusal("it is too large")
         if error := fence.check(grammar):
-            raise self._refusal(_reason(error))
+            raise self._refusal(reason_of(error))
         limits = LLParserLimits(max_lexer_states=MOST_LEXER_STATES, verbose_errors=False)
         self._matcher = LLMatcher(tokenizer, grammar, log_level=0, limits=limits)
         self._check()
@@ -59,7 +60,7 @@ class Constraint:
             # The overrides go before what the schema itself says of its layout ("x-guidance").
             grammar = LLMatcher.grammar_from_json_schema(text, overrides=LAYOUT)
         except (ValueError, RecursionError) as error:
-            raise refusal(_reason(str(error)), parameter) from None
+            raise refusal(reason_of(str(error)), parameter) from None
         return cls(tokenizer, grammar, parameter)
 
     @classmethod
@@ -73,6 +74,9 @@ class Constraint:
 
     def allowed(self) -> torch.Tensor:
         """Which tokens may come next: a boolean for each token of the vocabulary. Raises a Problem when none may."""
+        import numpy
+        import torch
+
         bits, self._first = self._first or self._bits(), None
         return torch.from_numpy(numpy.unpackbits(numpy.frombuffer(bits, numpy.uint8), bitorder="little").view(numpy.bool_))
 
@@ -92,7 +96,7 @@ class Constraint:
         matcher.consume_tokens(list(tokens))
         error = matcher.get_error()
         if error:
-            raise self._refusal(_reason(error))
+            raise self._refusal(reason_of(error))
 
     def _refusal(self, reason: str) -> Problem:
         return refusal(reason, self._parameter)
@@ -102,7 +106,7 @@ def refusal(reason: str, parameter: str) -> Problem:
     return BadInput("No answer can be held to this schema: {reason}.", reason=reason, parameter=parameter)
 
 
-def _reason(error: str) -> str:
+def reason_of(error: str) -> str:
     """The first line of what llguidance says, shortened."""
     if error.startswith("NoExtension"):
         return "nothing fits it"
