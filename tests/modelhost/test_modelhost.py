@@ -1,5 +1,6 @@
 """A model's process: started, asked, cancelled, lost, hung, restarted, ended."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -98,6 +99,52 @@ def test_a_hung_process_is_killed_after_the_patience(make):
         frames_of(host, do="stop")
     assert time.monotonic() - started < 6
     assert until(lambda: host.pid != before and host.state().status == "ready")
+
+
+@pytest.mark.slow
+def test_a_computation_that_hangs_is_noticed_though_nobody_waits_for_it(make):
+    host = make(patience=2.0)
+    assert until(lambda: host.state().status == "ready")
+    before = host.pid
+    assert frames_of(host, do="stick") == [{"number": 0}]
+    assert host.state().status == "ready", "the process itself gives signs of life on"
+    assert until(lambda: host.pid != before and host.state().status == "ready")
+
+
+@pytest.mark.slow
+def test_a_process_that_begins_anew_has_not_crashed(make):
+    host = make()
+    for _ in range(6):  # one more than crashes are forgiven
+        assert until(lambda: host.state().status == "ready")
+        with pytest.raises(Unavailable):
+            frames_of(host, do="anew")
+        until(lambda before=host.pid: host.pid != before)
+    assert until(lambda: host.state().status == "ready")
+
+
+def test_a_model_knows_no_secrets_and_reaches_nobody(make, monkeypatch):
+    secrets = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "LLM__CREDS", "GITHUB_TOKEN",
+               "CUDA_LICENSE_KEY", "HTTPS_PROXY", "HF_ENDPOINT", "DATABASE_URL", "KUBECONFIG", "WEBBOT_ACCESS_CODE")
+    for name in secrets:
+        monkeypatch.setenv(name, "canary")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        canary.settimeout(0)
+        host = make()
+        assert until(lambda: host.state().status == "ready")
+        (seen,) = frames_of(host, do="look", port=canary.getsockname()[1])
+        assert not set(secrets) & set(seen["names"])
+        assert {"PATH", "CUDA_VISIBLE_DEVICES"} <= set(seen["names"])
+        if may_leave_the_network():
+            assert not seen["reached"]
+            with pytest.raises(BlockingIOError):
+                canary.accept()
+
+
+def may_leave_the_network():
+    ran = subprocess.run([sys.executable, "-c", "from webbot.modelhost import network; print(network.leave())"],
+                         cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    return ran.stdout.strip() == "True"
 
 
 def test_what_cannot_be_loaded_is_said_and_not_tried_again(make):
