@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 TIERS = [
     ["__main__"],
     ["cli"],
-    ["doctor", "manual", "server", "terminal"],
+    ["doctor", "manual", "models_command", "server", "terminal"],
     ["webprocess"],
     ["factory"],
     ["web"],
@@ -22,7 +22,7 @@ TIERS = [
     ["chat", "models"],
     ["engines", "speech", "store"],
     ["memory", "auth", "tokens", "certs", "modelhost", "exchange", "reply", "folder"],
-    ["channel", "addresses", "authority", "connection"],
+    ["channel", "addresses", "authority", "connection", "progress"],
     ["settings", "errors", "messages", "metrics", "logs"],
 ]
 WITHIN_A_TIER = {("doctor", "server"), ("settings", "errors")}

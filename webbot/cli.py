@@ -6,16 +6,13 @@ Every setting is an option. Exit status: 0 well, 1 it did not work (one line say
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from webbot import __version__, settings
-from webbot.errors import NotFound, Problem, SettingsError, Unavailable
+from webbot.errors import Problem, SettingsError
 from webbot.settings import PREFIX, ROOT, Settings
 
 SECRET = {row.name for row in settings.table() if row.metadata["secret"]}  # other users of the machine see the command line
@@ -53,9 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     add("chat", chat, "Talk to the language model in this terminal. Nothing is kept.")
     transcribing = add("transcribe", transcribe, "Print the words of a recording.")
     transcribing.add_argument("file", type=Path, help="a recording in any common format")
-    listing = add("models", models, "List the language models: what is here and what can be loaded.")
-    listing.add_argument("action", nargs="?", choices=["list", "load"], default="list")
-    listing.add_argument("name", nargs="?", help="with load: a name from the list, or one of the hub")
+    _models_options(add("models", models, "List, pull, use, remove and examine models."))
     add("doctor", doctor, "Look at what this machine lacks, and say the remedy.")
     page = add("settings", show_settings, "Print the page of settings.", with_settings=False)
     page.add_argument("--write", action="store_true", help="write it to docs/settings.md")
@@ -63,6 +58,16 @@ def _parser() -> argparse.ArgumentParser:
     certificates.add_argument("action", nargs="?", choices=["show", "renew"], default="show")
     add("version", version, "Print the version.", with_settings=False)
     return parser
+
+
+def _models_options(parser: argparse.ArgumentParser) -> None:
+    actions = ["list", "pull", "use", "remove", "info", "load"]
+    parser.add_argument("action", nargs="?", choices=actions, default="list", help="load is an older word for pull")
+    parser.add_argument("name", nargs="?", help="a name from the list, or of the hub: OWNER/NAME, OWNER/NAME@REVISION; for a "
+                        "quantised one OWNER/NAME:Q4_K_M or OWNER/NAME:FILE.gguf")
+    parser.add_argument("--json", action="store_true", help="with list and info: for programs")
+    parser.add_argument("--yes", action="store_true", help="with remove: do not ask")
+    parser.add_argument("--check", action="store_true", help="with info: compare the files with the published hashes")
 
 
 def _settings_options() -> argparse.ArgumentParser:
@@ -85,8 +90,10 @@ def _settings(given: argparse.Namespace) -> Settings:
     """The environment's settings with those of the command line over them; each is checked in the same way."""
     options = {name.removeprefix("setting_"): value for name, value in vars(given).items()
                if name.startswith("setting_") and value is not None}
-    if "model" in options and Path(options["model"]).expanduser().exists():
-        options["model"] = str(Path(options["model"]).expanduser().resolve())
+    for name in ("model", "gguf"):  # whatever folder a process runs in later; but "starter" is no folder, wherever one stands
+        path = Path(options.get(name, "")).expanduser()
+        if options.get(name) not in (None, "", "starter") and path.exists():
+            options[name] = str(path.resolve())
     checked = settings.load({PREFIX + name.upper(): str(value) for name, value in options.items()})
     return settings.load(**{name: getattr(checked, name) for name in options})
 
@@ -148,55 +155,9 @@ def transcribe(given: argparse.Namespace) -> int:
 
 
 def models(given: argparse.Namespace) -> int:
-    from webbot.models import catalog
+    from webbot import models_command
 
-    chosen = _settings(given)
-    if given.action == "load":
-        return _load(given.name, chosen)
-    taken = catalog.choose(chosen)
-    for found in catalog.here(chosen):
-        size = found.entry.size if found.entry else 0
-        if found.path:
-            size, state = sum(file.stat().st_size for file in found.path.rglob("*") if file.is_file()), f"here: {found.path}"
-        else:
-            state = f"./run_webbot.sh models load {found.name}"
-        mark = "*" if found.name == taken.name else " "
-        print(f"{mark} {found.name:<24} {found.title:<16} {f'{size / 1e9:.2f} GB' if size else '':>8}  {state}")
-    print("\n* answers when the server starts now")
-    return 0
-
-
-def _load(name: str | None, chosen: Settings) -> int:
-    """Downloads a model in a process of its own and shows how far it is."""
-    from webbot.models import catalog
-
-    if not name:
-        raise SettingsError("Which model? `python -m webbot models` lists the names.")
-    found = catalog.find(name, dataclasses.replace(chosen, model=name))
-    if found.path and not found.path.exists():
-        raise NotFound("There is no model {name}. `python -m webbot models` lists the names.", name=name)
-    if found.path:
-        print(f"{found.title} is here: {found.path}")
-        return 0
-    with subprocess.Popen(catalog.download_command(found, chosen), stdout=subprocess.PIPE, text=True) as process:
-        sentence = _follow_download(process.stdout or [])
-    if process.returncode:
-        raise Unavailable(sentence or "The download ended without a reason.")
-    print(f"{found.title} is here. It answers when the server starts with --model {name}.")
-    return 0
-
-
-def _follow_download(lines: Iterable[str]) -> str:
-    """Shows the progress; the last sentence."""
-    sentence, shown = "", ""
-    for line in lines:
-        step = json.loads(line)
-        sentence = step["sentence"]
-        share = f"{step['done'] / step['total']:.0%} of {step['total'] / 1e9:.1f} GB" if step["total"] else ""
-        if (text := f"{sentence} {share}") != shown:
-            print(text, flush=True)
-            shown = text
-    return sentence
+    return models_command.run(given, _settings(given))
 
 
 def doctor(given: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ from webbot import certs, server
 from webbot.addresses import lan_addresses
 from webbot.engines import embedding_folder
 from webbot.errors import Problem, SettingsError
+from webbot.models import catalog, manifest, plan
+from webbot.models.catalog import Found
 from webbot.settings import ROOT, Settings, process_environment
 
 HUB_SECONDS = 2.0
@@ -149,8 +151,36 @@ def _models(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"Starter model ({part})", remedy)
     if settings.embedding_model:
         yield _embedding(settings)
-    if settings.model and Path(settings.model).is_absolute() and not Path(settings.model).exists():
-        yield Finding(f"Model {settings.model}", "There is no such folder. `python -m webbot models` lists what is here.")
+    if settings.engine != "echo":
+        yield _language_model(settings)
+    if damaged := [finding for found in catalog.here(settings) if (finding := _damage(found))]:
+        yield from damaged
+
+
+def _language_model(settings: Settings) -> Finding:
+    """The model that answers when the server starts, and whether the memory holds it."""
+    chosen = catalog.choose(settings)
+    there = plan.room(settings)
+    where = "of the GPU" if there.what == "GPU" else "of this machine"
+    if chosen.path is None or not chosen.path.exists():
+        return Finding(f"Language model {chosen.spelled or chosen.name}: not at {chosen.path}",
+                       "There is no such folder or file. `python -m webbot models` lists what is here.")
+    try:
+        needed = plan.need(chosen, settings)
+        plan.check({chosen.name: needed}, settings)
+    except Problem as problem:
+        return Finding(f"Language model {chosen.name}", str(problem))
+    return Finding(f"Language model {chosen.name}: needs {needed / 1e9:.1f} of {there.total / 1e9:.1f} GB {where}")
+
+
+def _damage(found: Found) -> Finding | None:
+    """A model that was downloaded and is not whole any more."""
+    try:
+        if found.path is not None:
+            manifest.check(found.path)
+        return None
+    except Problem as problem:
+        return Finding(f"Model {found.name}: {problem}", f"Run `python -m webbot models pull {found.name}`.", needed=False)
 
 
 def _embedding(settings: Settings) -> Finding:

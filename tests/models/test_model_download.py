@@ -252,8 +252,8 @@ def test_unknown_models(start_hub, fetch, tmp_path, name, word):
 
 def test_a_hubs_list_cannot_name_places(model, start_hub, fetch, tmp_path):
     hub = start_hub({ANY: model})
-    evil = ["../evil.json", "/tmp/evil.json", "a/../../evil.json", "..json", ".evil.json", "evil\\x.json", "evil\n.json", "LICENSE/x",
-            "con\0.json", "tokenizer.PY", "model.safetensors.bin", "\u202eevil.json"]
+    evil = ["../evil.json", "/tmp/evil.json", "a/../../evil.json", "..json", ".evil.json", "evil\\x.json", "evil\n.json",
+            "LICENSE/x", "con\0.json", "tokenizer.PY", "model.safetensors.bin", "\u202eevil.json"]
     hub.listed += [{"rfilename": name, "size": 1} for name in evil] + [{"rfilename": "huge.json", "size": -5}]
     assert fetch(ANY)[0] == 1, "the file of a negative size is not there"
     hub.listed.pop()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from webbot.models import spec
 from webbot.models.entries import Entry
 from webbot.models.spec import Spec
 from webbot.speech import weights
@@ -38,7 +39,11 @@ class Found:
         said += [str(self.hub), self.hub.repository] if self.hub is not None else []
         if self.entry is not None and self.entry.weights:
             return weights.full_name(name.lower()) == self.entry.weights or name.lower() in said
-        return name.lower() in map(str.lower, said) or (bool(self.spelled) and name == self.spelled)
+        if name.lower() in map(str.lower, said) or (bool(self.spelled) and name == self.spelled):
+            return True
+        asked = spec.parse(name) if self.kind == "gguf" else None
+        return asked is not None and asked.is_gguf and self.hub is not None and self.path is not None \
+            and self.hub.repository == asked.repository and asked.is_kept_as(self.path.name)
 
 
 def dashed(title: str) -> str:

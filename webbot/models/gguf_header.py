@@ -1,6 +1,7 @@
-"""The beginning of a GGUF file: what it says of the model, without its weights and without a library.
+"""The beginning of a GGUF file as lists and plans need it: the shape of the model. Steps over its vocabulary, because pages ask.
 
-Values: numbers, booleans and texts by their names; a list becomes its length, except a short one of numbers. Covered: files
+Values: numbers, booleans and texts by their names; a list becomes its length, except a short one of numbers. What loads a
+model reads more, and holds it against the file (engines.llama_cpp.header). Covered: files
 that are cut, lie about their lengths, or nest lists. Not covered: whether the weights behind are any good.
 """
 

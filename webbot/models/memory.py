@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from webbot.engines.processor import processor
 from webbot.settings import Settings, process_environment
 
 MEMINFO = Path("/proc/meminfo")
-CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/sys/fs/cgroup")
 SMI_SECONDS = 10.0
 FRESH_SECONDS = 10.0
@@ -60,11 +60,8 @@ def bytes_a_number(settings: Settings) -> int:
     gpu = graphics(settings)
     if gpu is not None:
         return 2 if gpu.capability >= GPU_WITH_BFLOAT16 else 4
-    try:
-        flags = re.search(r"^(?:flags|Features)\s*:.*\b(?:avx512_bf16|amx_bf16|bf16)\b", CPUINFO.read_text(), re.MULTILINE)
-    except (OSError, ValueError):
-        return 4
-    return 2 if flags else 4
+    flags = processor().get("flags", set()) | processor().get("Features", set())
+    return 2 if flags & {"avx512_bf16", "amx_bf16", "bf16"} else 4
 
 
 # a GPU

@@ -9,7 +9,7 @@ The cache holds keys and values: 2 x layers x key heads x head size numbers a to
 Planned are the tokens of one full window, and OTHERS for each of the other answers that are computed together:
 window + (parallel - 1) x OTHERS. All rows of the cache grow together (engines/llama/slots), so this is what rows of
 window / parallel + OTHERS tokens really take; a crowd of longer conversations takes more than planned, and where that is not
-there one answer fails, not the server. llama.cpp takes its cache when it loads.
+there one answer fails, not the server. llama.cpp takes its cache when it loads: whole windows, as many as fit, at least one.
 Llama 3.2 1B in bfloat16, window 8192, 8 answers: 1.236e9 x 2 + (8192 + 7 x 1024) x 32,768 + 0.4e9 = 3.4 GB.
 """
 

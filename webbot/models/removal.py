@@ -15,6 +15,8 @@ def remove(found: Found, settings: Settings) -> int:
     """Returns the bytes that became free. Raises NotFound while it is absent, Conflict for what is not ours."""
     if found.path is None:
         raise NotFound("{name} is not on this machine.", name=found.title)
+    if found.starter:
+        raise Conflict("{name} is a part of webbot and stays.", name=found.title)
     if not found.removable or not found.path.resolve().is_relative_to(settings.models.resolve()):
         raise Conflict("{name} was not downloaded by webbot. If nothing else needs it, please delete {path} by hand.",
                        name=found.title, path=str(found.path))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from webbot.engines.llama import folder as folders
+from webbot.engines.llama import tensors
 from webbot.errors import Unusable
 from webbot.models import gguf_header, places
 
-MOST_HEADER_BYTES = 100_000_000  # the limit of the safetensors format
 # llama.cpp's numbers for how most weights of a file are written.
 FILE_TYPES = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
@@ -32,6 +31,7 @@ class Shape:
     window: int
     quantisation: str
     template: bool
+    licence: str = ""
 
 
 def of(model: Path) -> Shape:
@@ -60,12 +60,12 @@ def _of_file(file: Path) -> Shape:
         architecture=header.text("general.architecture"), parameters=sum(part.parameters for part in headers),
         cached=header.number("block_count") * key_heads * sum(sizes), window=header.number("context_length"),
         quantisation=FILE_TYPES.get(kind, "") if isinstance(kind, int) else "",
-        template=bool(header.text("tokenizer.chat_template")),
+        template=bool(header.text("tokenizer.chat_template")), licence=header.text("general.license"),
     )
 
 
 def _of_folder(folder: Path) -> Shape:
-    config = _json(folder / "config.json")
+    config = folders.read_json(folder / "config.json")
     heads = _number(config, "num_attention_heads") or 1
     key_heads = _number(config, "num_key_value_heads") or heads
     head_size = _number(config, "head_dim") or _number(config, "hidden_size") // heads
@@ -73,49 +73,18 @@ def _of_folder(folder: Path) -> Shape:
     names = config.get("architectures")
     return Shape(
         architecture=str(names[0]) if isinstance(names, list) and names else str(config.get("model_type", "")),
-        parameters=sum(_numbers(file) for file in _weights(folder)),
+        parameters=sum(_numbers(file) for file in folders.weights(folder)),
         cached=2 * _number(config, "num_hidden_layers") * key_heads * head_size, window=min(windows, default=0),
         quantisation=str(config.get("dtype") or config.get("torch_dtype") or ""), template=_has_template(folder),
     )
 
 
-def _weights(folder: Path) -> list[Path]:
-    index = folder / "model.safetensors.index.json"
-    if not index.exists():
-        return [folder / "model.safetensors"]
-    parts = _json(index).get("weight_map")
-    names = set(parts.values()) if isinstance(parts, dict) and all(isinstance(name, str) for name in parts.values()) else set()
-    return [folder / name for name in sorted(names) if Path(name).name == name]
-
-
 def _numbers(file: Path) -> int:
     """How many numbers a safetensors file holds."""
     try:
-        with file.open("rb") as opened:
-            length = struct.unpack("<Q", opened.read(8))[0]
-            header = json.loads(opened.read(length)) if length <= MOST_HEADER_BYTES else {}
-        total = 0
-        for name, entry in header.items():
-            if name != "__metadata__":
-                count = 1
-                for size in entry["shape"]:
-                    count *= int(size)
-                total += count
-        return total
-    except FileNotFoundError:
-        raise Unusable("{file} is missing: the folder is not a whole model.", file=str(file)) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
-        raise Unusable("{file} is no safetensors file. Please load the model again.", file=str(file)) from None
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_bytes() if file.stat().st_size < MOST_HEADER_BYTES else b"")
-    except (OSError, ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise Unusable("{file} cannot be read as JSON.", file=str(file))
-    return value
+        return sum(tensor.numbers for tensor in tensors.read(file).values())
+    except OSError:
+        raise Unusable("{file} cannot be read.", file=str(file)) from None
 
 
 def _number(config: dict[str, Any], name: str) -> int:
@@ -127,6 +96,6 @@ def _has_template(folder: Path) -> bool:
     if (folder / "chat_template.jinja").exists():
         return True
     try:
-        return bool(_json(folder / "tokenizer_config.json").get("chat_template"))
+        return bool(folders.read_json(folder / "tokenizer_config.json").get("chat_template"))
     except Unusable:
         return False
