@@ -133,4 +133,4 @@ def _reason(log: Path) -> str:
 
 
 def _refused(file: Path, reason: str) -> Unusable:
-    return Unusable("llama.cpp cannot load {file} ({reason}).", file=str(file), reason=reason)
+    return Unusable("The file {file} cannot be loaded by llama.cpp ({reason}).", file=str(file), reason=reason)
