@@ -12,7 +12,7 @@ from functools import partial
 from flask import Blueprint, g, jsonify, redirect, render_template
 from flask.typing import ResponseReturnValue
 
-from webbot.errors import BadInput, Problem
+from webbot.errors import BadInput, NotFound, Problem
 from webbot.services import Services
 from webbot.web import forms
 from webbot.web.model_views import key_of
@@ -30,7 +30,7 @@ class Models:
         self.blueprint = Blueprint("models", __name__)
         self.blueprint.add_url_rule("/models", "models", self.models)
         acts = {
-            "use": services.use, "pull": services.pull, "cancel": services.cancel, "unload": services.unload,
+            "use": services.use, "pull": services.pull, "cancel": services.cancel, "unload": self._unload,
             "remove": services.remove,
         }
         for name, act in acts.items():
@@ -46,6 +46,11 @@ class Models:
             "models.html", page=self.views.models.page(), conversations=self.views.conversations(g.owner), current=None,
             search="", trouble=trouble, named=named,
         ), status
+
+    def _unload(self, name: str) -> None:
+        if name not in {state.name for state in self.views.models.states()}:
+            raise NotFound("There is no model {name} here. Please choose another one.", name=repr(name)[:80])
+        self.services.unload(name)
 
     def _do(self, act: Callable[[str], None]) -> ResponseReturnValue:
         """Without script a refusal is the page with the sentence above the list, and the name back in its field."""

@@ -122,19 +122,22 @@ class Pages:
         except Problem as problem:
             return self._refused(conversation, problem)
         made = None
-        if conversation is None:
-            role = forms.text("bot_role", limit=self.settings.question_bytes, default=self.settings.role)
-            conversation = made = self.chat.create(claim(), role.strip(), self._named())
-        elif "bot_role" in request.form:
-            conversation = self._with_role(conversation)
-        session["conversation"] = conversation.id
         try:
+            if conversation is None:
+                conversation = made = self._create()
+            elif "bot_role" in request.form:
+                conversation = self._with_role(conversation)
+            session["conversation"] = conversation.id
             return self._answered(self.chat.ask(g.owner, conversation.id, question, spoken=spoken))
         except Problem as problem:
             if made is not None:
                 self.chat.delete(g.owner, made.id)
                 conversation = None
             return self._refused(conversation, problem, question)
+
+    def _create(self) -> Conversation:
+        role = forms.text("bot_role", limit=self.settings.question_bytes, default=self.settings.role)
+        return self.chat.create(claim(), role.strip(), self._named())
 
     def _with_role(self, conversation: Conversation) -> Conversation:
         role = forms.text("bot_role", limit=self.settings.question_bytes).strip()
