@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import queue
 import socket
 import ssl
@@ -54,6 +55,7 @@ class Wire:
         if authorization:
             self._headers["Authorization"] = authorization
         self._thread = threading.local()
+        logging.getLogger("httpcore2").setLevel(logging.WARNING)  # it would log what is sent where, piece by piece
         self._pool = httpcore2.ConnectionPool(
             ssl_context=_trust() if address.root.startswith("https:") else None, network_backend=_Backend(self._thread),
             max_keepalive_connections=MOST_IDLE, keepalive_expiry=IDLE_SECONDS,
