@@ -1,14 +1,18 @@
 """Which model answers, and which are here."""
 
+import hashlib
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
 
-from webbot.errors import NotFound, Unavailable
-from webbot.models import catalog
+from webbot.errors import Conflict, NotFound, Unavailable, Unusable
+from webbot.models import catalog, choice, manifest
 from webbot.models.catalog import STARTER
 from webbot.settings import Settings
+from webbot.speech import weights
 
 
 @pytest.fixture
@@ -92,13 +96,190 @@ def test_the_offer_is_possible_or_says_why_not(settings):
 
 
 def test_the_download_goes_where_the_model_is_looked_for(settings):
+    """The command names the folder of models; tests/models/test_model_download.py runs it."""
     found = catalog.find("llama-3.2-1b", settings())
-    folder = put(settings().models / catalog.download_command(found, settings())[-1].rpartition("/")[2])
-    assert catalog.find("llama-3.2-1b", settings()).path == folder
+    assert catalog.download_command(found, settings())[-2:] == ["llama-3.2-1b", str(settings().models)]
+    told = catalog.download_command(catalog.find("whisper-base", settings()), settings())
+    assert told[-3:] == ["webbot.speech.download", "base", str(settings().models / "whisper")]
+    named = settings(model="some/Model@v2:Q4_K_M")
+    assert catalog.download_command(catalog.find(named.model, named), named)[-2] == named.model
     with pytest.raises(Unavailable):
         catalog.download_command(found, settings(offline=True))
+    with pytest.raises(Unavailable, match="did not come from a hub"):
+        catalog.download_command(catalog.find("/own/folder", settings(model="/own/folder")), settings())
+
+
+SPEECH = ["whisper-base", "whisper-small", "whisper-large-v3-turbo", "whisper-starter"]
+
+
+def listed(chosen):
+    return [found.name for found in catalog.here(chosen)]
 
 
 def test_the_list_shows_every_model_once(settings):
-    assert [found.name for found in catalog.here(settings())] == ["llama-3.2-1b", "llama-3.2-3b", "starter"]
-    assert [found.name for found in catalog.here(settings(model="a/b"))] == ["llama-3.2-1b", "llama-3.2-3b", "a/b", "starter"]
+    entries = ["llama-3.2-1b", "llama-3.2-3b"]
+    assert listed(settings()) == [*entries, *SPEECH, "starter"]
+    assert listed(settings(model="a/Big-Model")) == [*entries, "big-model", *SPEECH, "starter"]
+    assert listed(settings(model="llama-3.2-3b")) == listed(settings(model="starter")) == listed(settings())
+
+
+def gguf(path, count=1):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"GGUF" * count)
+    return path
+
+
+def test_what_lies_in_the_folder_of_models_has_a_name_of_its_own(settings, tmp_path):
+    models = tmp_path / "models"
+    put(models / "somebody--Some-Model")
+    put(models / "My Model")
+    put(models / "half.part")
+    (models / "notes").mkdir()
+    gguf(models / "Tiny Chat-Q4_K_M.gguf", 2)
+    gguf(models / "mmproj-tiny.gguf")
+    for number in (1, 2):
+        gguf(models / f"Big-Q8_0-0000{number}-of-00002.gguf", 3)
+    outside = gguf(tmp_path / "elsewhere" / "Big-Q8_0.gguf")
+    gguf(models / "llama.gguf")
+    chosen = settings(gguf=str(outside))
+    found = {found.name: found for found in catalog.here(chosen)}
+    assert list(found)[2:-5] == ["big-q8_0", "my-model", "some-model", "big-q8_0-2", "tiny-chat-q4_k_m", "llama-2"]
+    assert (found["some-model"].title, found["some-model"].kind) == ("Some Model", "local")
+    assert (found["tiny-chat-q4_k_m"].kind, found["tiny-chat-q4_k_m"].size) == ("gguf", 8)
+    assert found["big-q8_0-2"].size == 24, "both parts"
+    assert not any(one.removable for one in found.values())
+    for name, one in found.items():
+        assert catalog.find(name, chosen) == one
+        assert "/" not in name and " " not in name and name == name.lower()
+
+
+def test_other_names_of_a_model(settings, tmp_path):
+    folder = put(tmp_path / "models" / "somebody--Some-Model")
+    file = gguf(tmp_path / "own" / "Tiny Chat-Q4_K_M.gguf")
+    chosen = settings(gguf=str(file))
+    for name in ("some-model", "Some-Model", "somebody/Some-Model", "SOMEBODY/some-model"):
+        assert catalog.find(name, chosen).path == folder
+    for name in (str(file), "tiny-chat-q4_k_m", "Tiny-Chat-Q4_K_M"):
+        assert catalog.find(name, chosen).path == file
+    assert catalog.find("llama-3.2-1b", chosen) == catalog.find("Llama-3.2-1B", chosen)
+    assert catalog.find("turbo", chosen).name == "whisper-large-v3-turbo"
+    with pytest.raises(NotFound):
+        catalog.find(str(folder), chosen)
+
+
+def test_the_folder_of_models_gives_names_to_the_setting(settings, tmp_path):
+    folder = put(tmp_path / "models" / "mine")
+    assert catalog.choose(settings(model="mine")).path == folder
+    file = gguf(tmp_path / "models" / "tiny.gguf")
+    assert catalog.choose(settings(model="tiny")).path == file
+    assert listed(settings(model="mine")) == listed(settings())
+
+
+def test_what_answers_in_their_order(settings, tmp_path):
+    file = gguf(tmp_path / "own" / "tiny.gguf")
+    assert catalog.choose(settings(gguf=str(file))).path == file
+    put(tmp_path / "models" / "llama-3.2-1b")
+    assert catalog.choose(settings(gguf=str(file))).name == "tiny"
+    both = settings(gguf=str(file), model="llama-3.2-1b")
+    assert catalog.choose(both).name == "llama-3.2-1b"
+    choice.keep("tiny", both)
+    assert catalog.choose(both).name == "tiny"
+    choice.keep("whisper-starter", both)
+    assert catalog.choose(both).name == "llama-3.2-1b", "what hears does not write"
+    choice.keep("gone", both)
+    assert catalog.choose(both).name == "llama-3.2-1b"
+    assert catalog.choose(settings(gguf=str(tmp_path / "none.gguf"))).path == tmp_path / "none.gguf", "its engine says so"
+
+
+def test_speech_models(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    folder = tmp_path / "models" / "whisper"
+    (folder / "own-base").mkdir(parents=True)
+    for name in ("model.bin", "config.json"):
+        (folder / "own-base" / name).write_text("x")
+    shutil.copyfile(weights.STARTER.path, folder / "tiny.pt")
+    shutil.copyfile(weights.STARTER.path, folder / "mine.pt")
+    found = {one.name: one for one in catalog.here(settings()) if one.kind == "speech"}
+    assert set(found) == {*SPEECH, "whisper-tiny", "whisper-mine", "whisper-own-base"}
+    assert found["whisper-tiny"].removable and not found["whisper-mine"].removable and not found["whisper-own-base"].removable
+    assert catalog.find("tiny", settings()).name == "whisper-tiny"
+    assert catalog.find("whisper-base", settings()).path is None
+    assert catalog.find("medium", settings(speech_model="whisper-medium")).name == "whisper-medium"
+    assert catalog.wanted("whisper-medium", settings()).path is None
+    with pytest.raises(NotFound):
+        catalog.find("medium", settings())
+    named = settings(speech_model=str(folder / "mine.pt"))
+    assert catalog.find(str(folder / "mine.pt"), named).name == "whisper-mine"
+
+
+@pytest.mark.parametrize("name", ["mine", "/etc", "x" * 500, "\0", "../models/mine", "a/b:c.gguf", "\ud800"])
+def test_names_that_nobody_has(settings, name):
+    with pytest.raises(NotFound):
+        catalog.find(name, settings())
+
+
+def test_the_owner_may_name_any_model_of_the_hub(settings):
+    for name in ("some/Model", "some/Model@v1", "some/Model:Q4_K_M", "some/Model@v1:Model-Q8_0.gguf"):
+        found = catalog.wanted(name, settings())
+        assert (found.path, str(found.hub)) == (None, name)
+    for name in ("nothing", "/etc", "..", "a/../b"):
+        with pytest.raises(NotFound):
+            catalog.wanted(name, settings())
+
+
+def test_only_what_webbot_downloaded_is_deleted(settings, tmp_path):
+    models = tmp_path / "models"
+    own, ours = put(models / "own"), put(models / "somebody--ours")
+    manifest.write(ours, manifest.Manifest(repository="somebody/ours", revision="main"))
+    assert catalog.remove(catalog.find("ours", settings()), settings()) > 26_000_000
+    assert not ours.exists() and own.exists() and [path.name for path in models.iterdir()] == ["own"]
+    for name, chosen in (("own", settings()), ("starter", settings()), ("whisper-starter", settings())):
+        with pytest.raises(Conflict):
+            catalog.remove(catalog.find(name, chosen), chosen)
+    with pytest.raises(NotFound):
+        catalog.remove(catalog.find("llama-3.2-1b", settings()), settings())
+    (models / "elsewhere").symlink_to(own)
+    manifest.write(own, manifest.Manifest(repository="a/b", revision="main"))
+    outside = tmp_path / "outside"
+    own.rename(outside)
+    (models / "elsewhere").unlink()
+    (models / "linked").symlink_to(outside)
+    with pytest.raises(Conflict):
+        catalog.remove(catalog.find("linked", settings()), settings())
+    assert outside.exists()
+
+
+def test_a_damaged_model_is_named_by_its_file(tmp_path):
+    folder = put(tmp_path / "model")
+    assert manifest.verify(folder) == 0, "nothing is known of it"
+    file = folder / "config.json"
+    known = {"config.json": manifest.File(file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest())}
+    manifest.write(folder, manifest.Manifest(repository="a/b", revision="main", files=known))
+    assert manifest.verify(folder) == 1
+    text = file.read_text()
+    file.write_text(text.replace("0", "1"))
+    manifest.check(folder)
+    with pytest.raises(Unusable, match=r"config\.json is not what was downloaded"):
+        manifest.verify(folder)
+    file.write_text(text[:-1])
+    with pytest.raises(Unusable, match=r"config\.json is truncated"):
+        manifest.check(folder)
+    file.unlink()
+    with pytest.raises(Unusable, match=r"config\.json is missing"):
+        manifest.check(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"repository": 1, "revision": 2, "files": 3}', "\0", "[" * 100_000,
+                                  '{"repository": "a", "revision": "b", "files": {"x": {"size": "x", "sha256": ""}}}'])
+def test_a_note_that_cannot_be_read_is_none(tmp_path, text):
+    (tmp_path / ".webbot.json").write_text(text)
+    assert manifest.read(tmp_path) is None
+    manifest.check(tmp_path)
+
+
+def test_a_note_cannot_name_files_elsewhere(tmp_path):
+    (tmp_path / ".webbot.json").write_text(json.dumps({
+        "repository": "a", "revision": "b",
+        "files": {"../x": {"size": 1, "sha256": ""}, "/etc/passwd": {"size": 1, "sha256": ""}},
+    }))
+    assert manifest.read(tmp_path).files == {}

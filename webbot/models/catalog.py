@@ -81,6 +81,8 @@ def wanted(name: str, settings: Settings) -> Found:
     try:
         return find(name, settings)
     except NotFound:
+        if weights.known(name):
+            return find(name, replace(settings, speech_model=name))
         if spec.parse(name) is None:
             raise
         return find(name, replace(settings, model=name))
@@ -243,23 +245,25 @@ def _of_file(file: Path, spelled: str = "") -> Found:
 def _whispers(settings: Settings) -> Iterator[Found]:
     """Whisper: the entries, what the setting names, what lies in its folder, the starter."""
     folder = weights.folder(settings.models)
-    names = {entry.weights: entry for entry in ENTRIES if entry.weights}
+    entries = {entry.weights: entry for entry in ENTRIES if entry.weights}
     said = weights.full_name(settings.speech_model)
-    for name, entry in names.items():
+    if said in weights.CHECKSUMS and said not in entries:
+        entries[said] = Entry(name=weights.PREFIX + said, title=f"Whisper {titled(said)}", kind="speech", weights=said)
+    for name, entry in entries.items():
         found = weights.find(name, settings.models)
         path = found.path if found is not None else None
         yield Found(name=entry.name, title=entry.title, kind="speech", path=path, entry=entry,
                     spelled=settings.speech_model if said == name else "",
                     size=places.size(path) if path is not None else entry.size,
-                    removable=path is not None and path.parent == folder)
-    if said not in names and said != weights.STARTER.name and (told := weights.find(said, settings.models)) is not None:
+                    removable=path is not None and path.parent == folder and path.is_file())
+    if said not in entries and said != weights.STARTER.name and (told := weights.find(said, settings.models)) is not None:
         yield _whisper(told.path, folder, settings.speech_model)
     try:
         lying = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
         lying = []
     for path in lying:
-        if path.stem not in names and (path.suffix == ".pt" or (path / "model.bin").is_file()):
+        if path.stem not in entries and (path.suffix == ".pt" or (path / "model.bin").is_file()):
             yield _whisper(path, folder)
     path = weights.STARTER.path
     yield Found(name="whisper-starter", title="Whisper starter", path=path, kind="speech", size=places.size(path), starter=True)

@@ -37,8 +37,9 @@ class Found:
         """Whether a name means this model: its own, the setting's, the hub's, or its title without blanks."""
         said = [self.name, dashed(self.title), *(self.entry.repositories if self.entry else ())]
         said += [str(self.hub), self.hub.repository] if self.hub is not None else []
-        if self.entry is not None and self.entry.weights:
-            return weights.full_name(name.lower()) == self.entry.weights or name.lower() in said
+        if self.kind == "speech":
+            said.append(self.name.removeprefix(weights.PREFIX))
+            name = weights.full_name(name.lower()) if weights.known(name.lower()) else name
         if name.lower() in map(str.lower, said) or (bool(self.spelled) and name == self.spelled):
             return True
         asked = spec.parse(name) if self.kind == "gguf" else None
