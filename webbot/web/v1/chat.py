@@ -21,7 +21,7 @@ from webbot.web.v1.chunks import Head, Part, chunks, completion, without_ticks
 from webbot.web.v1.functions import FunctionTool, ResponseFormat, ToolChoice, schema_of, tools_of
 from webbot.web.v1.joining import HEADER, joined_conversation, named_conversation
 from webbot.web.v1.messages import MOST_MESSAGES, AnyMessage, conversation
-from webbot.web.v1.models import fingerprint, fleet_name, language_model, model_of_turn
+from webbot.web.v1.models import fingerprint, language_model, model_of_turn
 from webbot.web.v1.operations import Refused, operation
 from webbot.web.v1.sampling import MOST_TOKENS, Label, Sampled, sampled, with_usage
 from webbot.web.v1.stream import stream, whole
@@ -86,8 +86,7 @@ class Chats:
         return response
 
     def _answers(self, body: ChatRequest, options: Options) -> Iterator[tuple[int, Part]]:
-        return self.services.chat.programs.answers(g.owner, conversation(body.messages), options, body.n or 1,
-                                                   fleet_name(self.services, body.model))
+        return self.services.chat.programs.answers(g.owner, conversation(body.messages), options, body.n or 1, body.model)
 
     def _joined(self, body: ChatRequest, options: Options) -> Conversation | None:
         """The conversation that the request joins. Raises BadInput for what makes no sense there."""
@@ -104,7 +103,7 @@ class Chats:
         return joined_conversation(self.services, name)
 
     def _turn(self, about: Conversation, body: ChatRequest, options: Options) -> Iterator[tuple[int, Part]]:
-        return turn(self.services, about, conversation(body.messages)[0].text, options, model_of_turn(self.services, body.model))
+        return turn(self.services, about, conversation(body.messages)[0].text, options, model_of_turn(body.model))
 
 
 def options_of(body: ChatRequest, defaults: Options) -> Options:

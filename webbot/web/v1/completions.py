@@ -18,7 +18,7 @@ from webbot.services import Services
 from webbot.web.v1.answers import TextCompletion
 from webbot.web.v1.chunks import Head, without_ticks
 from webbot.web.v1.continuations import Asked, chunks, completion
-from webbot.web.v1.models import fingerprint, fleet_name, language_model
+from webbot.web.v1.models import fingerprint, language_model
 from webbot.web.v1.operations import Refused, one_of, operation
 from webbot.web.v1.sampling import Sampled, sampled, with_usage
 from webbot.web.v1.stream import stream, whole
@@ -66,7 +66,7 @@ class Completions:
         prompts, count = prompts_of(body), body.n or 1
         options = options_of(body, self.services.chat.options(state))
         echoes = [str(prompt) for prompt in prompts for _ in range(count)] if body.echo else []
-        parts = self.services.chat.programs.texts(g.owner, prompts, options, count, fleet_name(self.services, body.model))
+        parts = self.services.chat.programs.texts(g.owner, prompts, options, count, body.model)
         head = Head(id=f"cmpl-{secrets.token_hex(12)}", created=int(time.time()), model=body.model,
                     fingerprint=fingerprint(state))
         asked = Asked(echoes=echoes, prompts=len(prompts), choices=len(prompts) * count, logprobs=body.logprobs is not None)

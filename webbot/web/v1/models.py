@@ -63,7 +63,7 @@ class Models:
         return jsonify(self._object(model))
 
     def _names(self) -> list[str]:
-        names = [LOCAL, *language_models(self.services)]
+        names = [LOCAL, *listing.names(self.services.fleet)]
         for other in self.others:
             names += other()
         return list(dict.fromkeys(names))
@@ -72,27 +72,17 @@ class Models:
         return {"id": name, "object": "model", "created": self.began, "owned_by": OWNER}
 
 
-def language_models(services: Services) -> list[str]:
-    """The names of the language models that can be asked, the one that serves first."""
-    return [model_id(services.engine.state().name), *listing.names(services.fleet)]
-
-
 def language_model(services: Services, name: str) -> Engine:
     """The language model that a request names. Raises NotFound."""
     try:
-        return services.fleet.engine(fleet_name(services, name))
+        return services.fleet.engine(name)
     except NotFound:
         raise unknown_model(name) from None
 
 
-def fleet_name(services: Services, name: str) -> str:
-    """The name by which the fleet knows the model that a request names."""
-    return "" if model_id(name) == model_id(services.engine.state().name) else name
-
-
-def model_of_turn(services: Services, name: str) -> str | None:
-    """The same for a turn of a stored conversation, which has a model of its own: None where the request leaves it that."""
-    return None if name == LOCAL else fleet_name(services, name)
+def model_of_turn(name: str) -> str | None:
+    """The model that a request names for a turn of a stored conversation, None where it leaves it the conversation's own."""
+    return None if name == LOCAL else name
 
 
 def unknown_model(name: str) -> NotFound:

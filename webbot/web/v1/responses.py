@@ -15,7 +15,7 @@ from webbot.errors import CONTEXT_EXCEEDED, BadInput, Conflict, NotFound, Proble
 from webbot.messages import Conversation, Options
 from webbot.services import Services
 from webbot.web.v1.joining import joined_conversation, named_conversation
-from webbot.web.v1.models import fleet_name, language_model, model_of_turn
+from webbot.web.v1.models import language_model, model_of_turn
 from webbot.web.v1.operations import operation
 from webbot.web.v1.response_events import response_events, whole_response
 from webbot.web.v1.response_object import (
@@ -156,8 +156,8 @@ class Responses:
 
     def _model(self, body: ResponseRequest, after: After | None) -> str:
         if after is None:
-            return fleet_name(self.services, body.model)
-        named = model_of_turn(self.services, body.model)
+            return body.model
+        named = model_of_turn(body.model)
         return after.about.model if named is None else named
 
     def _after(self, body: ResponseRequest, turn: Said) -> After | None:
