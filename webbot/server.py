@@ -116,10 +116,8 @@ def listen(port: Port) -> list[socket.socket]:
 
 def remarks(settings: Settings) -> Iterator[str]:
     """What whoever starts the server should know of the settings, one line each."""
-    if settings.gguf:
-        yield "GGUF models (LLAMA_MODEL_FILE) are not served yet: the local model answers."
     if settings.openai_key:
-        yield "OpenAI's models (OPENAI_API_KEY) are not served yet: the local model answers."
+        yield "What programs ask of models that are not here goes to OpenAI, because OPENAI_API_KEY is set."
     if settings.leonid_port and not settings.leonid_secret:
         if settings.protected:
             yield "Leonid's port is open, but nobody is let in: others reach this server. Set WEBBOT_LEONID_SECRET."

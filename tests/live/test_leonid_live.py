@@ -362,8 +362,7 @@ def test_settings_of_older_systems_are_told_in_the_log_and_no_key_is(live, monke
         monkeypatch.setenv(name, value)
     server = live(leonid_port=str(free_port()))
     log = server.log.read_text()
-    assert log.count("GGUF models (LLAMA_MODEL_FILE) are not served yet: the local model answers.") == 1
-    assert log.count("OpenAI's models (OPENAI_API_KEY) are not served yet: the local model answers.") == 1
+    assert log.count("What programs ask of models that are not here goes to OpenAI, because OPENAI_API_KEY is set.") == 1
     assert log.count("believed without proof") == 1  # there is a port for Leonid and no secret
     assert httpx.post(server.url + "/prompt", content="word " * 1200, verify=False).status_code == 413
     assert httpx.post(server.url + "/prompt", content="hello", verify=False).text == "hello"
