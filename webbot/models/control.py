@@ -66,6 +66,8 @@ class Control:
         """Nobody is answered any more when this returns."""
         self._closing.set()
         if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
             self._listener.close()
             self.path.unlink(missing_ok=True)
         if self._accepting is not None:
@@ -77,10 +79,8 @@ class Control:
                 connection, _ = listener.accept()
             except TimeoutError:
                 continue
-            except OSError:
-                if self._closing.is_set() or listener.fileno() < 0:
-                    return
-                time.sleep(0.1)  # too many open files
+            except OSError:  # closed, or too many open files
+                self._closing.wait(0.1)
                 continue
             threading.Thread(target=self._serve, args=(connection,), daemon=True, name="control client").start()
 
@@ -93,24 +93,30 @@ class Control:
                 log.debug("a control client was lost", exc_info=True)
 
     def _answer(self, connection: socket.socket) -> None:
-        if not self._places.acquire(blocking=False):
-            _send(connection, _packed(TooMany("Too many commands at once. Please try again in a moment.")))
-            return
         try:
-            with closing(self.handle(_read_request(connection))) as told:  # type: ignore[type-var]
-                for step in told:
-                    _send(connection, step)
-                    if self._closing.is_set():
-                        raise Unavailable("The server is stopping.")
+            self._work(_read_request(connection), connection)
             _send(connection, {"done": True})
         except Problem as problem:
-            _send(connection, _packed(problem))
+            _send(connection, {"problem": frames.pack_problem(problem)})
         except OSError:
             raise
         except Exception:
             log.exception("a command failed")
-            _send(connection, _packed(Unavailable("The server could not do this. See the server's log.")))
+            problem = Unavailable("The server could not do this. See the server's log.")
+            _send(connection, {"problem": frames.pack_problem(problem)})
+
+    def _work(self, request: dict[str, Any], connection: socket.socket) -> None:
+        if not self._places.acquire(blocking=False):
+            raise TooMany("Too many commands at once. Please try again in a moment.")
+        told: Iterator[dict[str, Any]] = iter(())
+        try:
+            told = self.handle(request)
+            for step in told:
+                _send(connection, step)
+                if self._closing.is_set():
+                    raise Unavailable("The server is stopping.")
         finally:
+            getattr(told, "close", lambda: None)()
             self._places.release()
 
 
@@ -179,10 +185,6 @@ def _read_request(connection: socket.socket) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise BadInput("This is no request.")
     return request
-
-
-def _packed(problem: Problem) -> dict[str, Any]:
-    return {"problem": frames.pack_problem(problem)}
 
 
 def _send(connection: socket.socket, step: Request) -> None:
