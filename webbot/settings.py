@@ -123,7 +123,7 @@ class Settings:
         "", "A key for OpenAI. Models that are not here are then asked there when a program names them.",
         aliases=("OPENAI_API_KEY",), secret=True,
     )
-    openai_url: str = setting("https://api.openai.com/v1", "The address of OpenAI.", aliases=("OPENAI_BASE_URL",))
+    openai_url: str = setting("https://api.openai.com/v1", "The address of OpenAI.")
     openai_models: tuple[str, ...] = setting((), "OpenAI's models that the page's menu shows, separated by commas.")
 
     # how the language models compute

@@ -69,8 +69,9 @@ class Fleet:
 
     # asking
 
-    def engine(self, name: str = "") -> Engine:
-        """The engine of that name, "" for the one that serves. It may sleep. Raises NotFound."""
+    def engine(self, name: str = "", *, known: bool = False) -> Engine:
+        """The engine of that name, "" for the one that serves. It may sleep. `known` leaves out the servers that take any name.
+        Raises NotFound."""
         name = name or self.serving
         if name == LOCAL:
             name = self._local()
@@ -83,7 +84,7 @@ class Fleet:
             if name == REMOTE:
                 return upstream.engine(upstream.first())
             bare = name.removeprefix(f"{REMOTE}/")
-            if bare in upstream.names() or upstream.anything:
+            if bare in upstream.names() or (upstream.anything and not known):
                 return upstream.engine(bare)
         raise NotFound("There is no model {name} here. Please choose another one.", name=repr(name)[:80])
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from flask import jsonify
+from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel
@@ -73,9 +73,12 @@ class Models:
 
 
 def language_model(services: Services, name: str) -> Engine:
-    """The language model that a request names. Raises NotFound."""
+    """The language model that a request names. Raises NotFound.
+
+    What another webbot asks is not passed on to a server that takes any name: two of them would ask each other for ever.
+    """
     try:
-        return services.fleet.engine(name)
+        return services.fleet.engine(name, known=request.headers.get("User-Agent", "").startswith("webbot/"))
     except NotFound:
         raise unknown_model(name) from None
 
