@@ -39,20 +39,20 @@ def listened(transcriber, data, **wishes):
     return found[:-1], found[-1]
 
 
-def test_times_are_those_of_the_recording_though_whisper_never_heard_its_pauses(transcriber, recording):
+def test_times_are_those_of_the_recording_though_whisper_never_heard_its_pauses(either, recording):
     data, places = recording
-    segments, transcript = listened(transcriber, data)
+    segments, transcript = listened(either, data)
     assert [segment.text.strip() for segment in segments] == list(SENTENCES)
-    assert transcript.text == " ".join(SENTENCES) == transcriber.transcribe(data).text
+    assert transcript.text == " ".join(SENTENCES) == either.transcribe(data).text
     for segment, (start, end) in zip(segments, places, strict=True):
         assert abs(segment.start - start) < 0.4 and abs(segment.end - end) < 0.4
         assert -1 < segment.avg_logprob < 0 and 0 <= segment.no_speech_prob < 0.6
         assert 0 < segment.compression_ratio < 2.4 and segment.temperature == 0 and segment.tokens and segment.words == ()
 
 
-def test_words_have_their_times_inside_their_segment(transcriber, recording):
+def test_words_have_their_times_inside_their_segment(either, recording):
     data, _places = recording
-    segments, _transcript = listened(transcriber, data, words=True)
+    segments, _transcript = listened(either, data, words=True)
     for segment, sentence in zip(segments, SENTENCES, strict=True):
         assert [word.word for word in segment.words] == sentence.split()
         times = [segment.start, *(time for word in segment.words for time in (word.start, word.end)), segment.end]
@@ -71,24 +71,24 @@ def test_segments_come_before_the_whole_is_understood(transcriber):
     assert 0 < first < 0.8 * (time.monotonic() - began)
 
 
-def test_prompts_are_plain_text_of_any_length(transcriber):
+def test_prompts_are_plain_text_of_any_length(either):
     data = wav(spoken(SENTENCES[0]))
     for prompt in ("Names: Oliver.", "<|endoftext|><|startoftranscript|>" * 50, "x" * 100_000, "名字 😀 \x00"):
-        _segments, transcript = listened(transcriber, data, prompt=prompt)
+        _segments, transcript = listened(either, data, prompt=prompt)
         assert transcript.seconds > 1
-    assert listened(transcriber, data, prompt="Names: Oliver.")[1].text == SENTENCES[0]
+    assert listened(either, data, prompt="Names: Oliver.")[1].text == SENTENCES[0]
 
 
-def test_a_temperature_is_used_and_told(transcriber):
-    segments, _transcript = listened(transcriber, wav(spoken(SENTENCES[1])), temperature=0.2)
+def test_a_temperature_is_used_and_told(either):
+    segments, _transcript = listened(either, wav(spoken(SENTENCES[1])), temperature=0.2)
     assert [round(segment.temperature, 3) for segment in segments] == [0.2]
 
 
-def test_a_model_of_english_cannot_translate(transcriber):
-    assert transcriber.state().info["translates"] is False
+def test_a_model_of_english_cannot_translate(either):
+    assert either.state().info["translates"] is False
     with pytest.raises(BadInput, match="does not translate") as refused:
-        listened(transcriber, wav(spoken()), task="translate")
-    assert refused.value.parameter == "model" and transcriber.busy() == 0
+        listened(either, wav(spoken()), task="translate")
+    assert refused.value.parameter == "model" and either.busy() == 0
 
 
 @pytest.mark.parametrize("layers, translates", [((1, 1), True), ((32, 4), False)])
@@ -115,11 +115,11 @@ def test_a_model_of_many_languages_translates_unless_it_has_the_turbo_shape(laye
         opened.close()
 
 
-def test_closing_frees_the_model(transcriber, recording):
-    asked = transcriber.listen(wav(np.concatenate([spoken(SENTENCES[2])] * 20)), Wishes())
+def test_closing_frees_the_model(either, recording):
+    asked = either.listen(wav(np.concatenate([spoken(SENTENCES[2])] * 20)), Wishes())
     assert next(asked) is None
     asked.close()
-    assert transcriber.busy() == 0
+    assert either.busy() == 0
     began = time.monotonic()
-    assert transcriber.transcribe(wav(spoken("Yes."))).text == "Yes."
+    assert either.transcribe(wav(spoken("Yes."))).text == "Yes."
     assert time.monotonic() - began < 20

@@ -42,45 +42,45 @@ def test_any_container_is_understood(name, transcriber, tmp_path):
 
 
 @pytest.mark.parametrize("name", noises())
-def test_no_words_are_invented(name, transcriber):
-    heard = transcriber.transcribe(wav(noises()[name]))
+def test_no_words_are_invented(name, either):
+    heard = either.transcribe(wav(noises()[name]))
     assert heard.text == "" and heard.language == ""
     assert ("silent" if name == "digital silence" else "noise") in heard.sentence
 
 
 @needs_voice
-def test_short_quiet_and_noisy_speech_is_understood(transcriber):
+def test_short_quiet_and_noisy_speech_is_understood(either):
     noise = np.random.default_rng(0).standard_normal(len(spoken()))
-    assert transcriber.transcribe(wav(spoken("Yes."))).text == "Yes."
-    assert transcriber.transcribe(wav(spoken() * 0.01, subtype="FLOAT")).text == QUESTION
-    assert "France" in transcriber.transcribe(wav(spoken() + 0.01 * noise)).text
+    assert either.transcribe(wav(spoken("Yes."))).text == "Yes."
+    assert either.transcribe(wav(spoken() * 0.01, subtype="FLOAT")).text == QUESTION
+    assert "France" in either.transcribe(wav(spoken() + 0.01 * noise)).text
 
 
 @needs_voice
-def test_recordings_longer_than_whispers_window(transcriber):
+def test_recordings_longer_than_whispers_window(either):
     sentences = ["My name is Oliver.", "What is the capital of France?", "Please tell me a joke."] * 5
     pause = np.zeros(16_000)
-    heard = transcriber.transcribe(wav(np.concatenate([part for text in sentences for part in (spoken(text), pause)])))
+    heard = either.transcribe(wav(np.concatenate([part for text in sentences for part in (spoken(text), pause)])))
     assert heard.seconds > 35
     assert heard.text.count("capital of France") == 5 and heard.text.count("joke") >= 4
 
 
 @needs_voice
-def test_the_same_recording_gives_the_same_words(transcriber):
+def test_the_same_recording_gives_the_same_words(either):
     data = wav(spoken("Tell me about the moon and the stars."))
-    assert transcriber.transcribe(data).text == transcriber.transcribe(data).text
+    assert either.transcribe(data).text == either.transcribe(data).text
 
 
 @needs_voice
-def test_languages(transcriber):
+def test_languages(either):
     data = wav(spoken())
     for language in ("en", "EN-us", "en_GB", "English", ""):
-        assert transcriber.transcribe(data, language).language == "en"
+        assert either.transcribe(data, language).language == "en"
     with pytest.raises(Unusable, match="English only"):
-        transcriber.transcribe(data, "zh")
+        either.transcribe(data, "zh")
     for language in ("xx", "<script>", "e" * 1000):
         with pytest.raises(BadInput, match="not known"):
-            transcriber.transcribe(data, language)
+            either.transcribe(data, language)
 
 
 @pytest.mark.parametrize("data, kind", [
@@ -116,15 +116,15 @@ def test_more_than_the_queue_holds_are_refused(transcriber):
 
 
 @needs_voice
-def test_whoever_leaves_frees_the_model(transcriber):
+def test_whoever_leaves_frees_the_model(either):
     long = wav(np.concatenate([part for _ in range(10) for part in (spoken("Please tell me a long story."), np.zeros(9_000))]))
-    asked = transcriber.host.ask({"transcribe": True, "language": "en"}, long)
+    asked = either.host.ask({"transcribe": True, "language": "en"}, long)
     until = time.monotonic() + 1.0
     while time.monotonic() < until:
         assert "text" not in next(asked)
     asked.close()
     began = time.monotonic()
-    assert transcriber.transcribe(wav(spoken("Yes."))).text == "Yes."
+    assert either.transcribe(wav(spoken("Yes."))).text == "Yes."
     assert time.monotonic() - began < 20
 
 

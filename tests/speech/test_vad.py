@@ -4,10 +4,13 @@ import sys
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.speech.recordings import needs_voice, noises, spoken
 from webbot.speech import vad
+from webbot.speech.detector import Left, VoiceDetector
 
 
 def test_stretches_have_margins_and_clicks_are_dropped():
@@ -57,3 +60,22 @@ def test_a_place_in_what_whisper_hears_is_a_place_in_the_recording():
     assert vad.place(window, 10 * frame, ends=True) == 20 * frame  # ends before it
     assert vad.place(window, 12 * frame) == 52 * frame
     assert vad.place(window, 15 * frame) == vad.place(window, 900 * frame, ends=True) == 55 * frame
+
+
+@needs_voice
+@pytest.mark.slow
+def test_numpy_computes_what_the_detectors_own_program_does():
+    import torch
+
+    theirs = torch.jit.load(str(vad.model_file())).eval()
+    quiet = np.zeros(3 * vad.FRAME, np.float32)  # silent frames are left out, and the frame behind them goes on from before
+    samples = np.concatenate([noises()["white noise"][:8000].astype(np.float32), quiet, spoken()])
+    frames = np.pad(samples * np.float32(vad.gain(samples)), (0, -len(samples) % vad.FRAME)).reshape(-1, vad.FRAME)
+    with torch.inference_mode(), torch.jit.optimized_execution(False):
+        expected = [
+            theirs(torch.from_numpy(frame), 16_000).item() if np.abs(frame).max() > vad.SILENT else 0.0 for frame in frames
+        ]
+    found = VoiceDetector()(samples, lambda: False)
+    assert max(expected) > 0.9 and np.abs(found - expected).max() < 1e-4
+    with pytest.raises(Left):
+        VoiceDetector()(samples, lambda: True)

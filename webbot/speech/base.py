@@ -42,7 +42,12 @@ class Guess:
     temperature: float
     avg_logprob: float
     no_speech_prob: float
-    compression_ratio: float
+
+    @property
+    def compression_ratio(self) -> float:
+        """How well the text can be packed: over 2.4 it repeats itself."""
+        data = self.text.encode()
+        return len(data) / len(zlib.compress(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,3 @@ class Whisper(Protocol):
 
     def left_when(self, gone: Gone) -> AbstractContextManager[None]:
         """Inside of it every computation raises detector.Left soon after `gone` has become true."""
-
-
-def compression_ratio(text: str) -> float:
-    """How well a text can be packed: over 2.4 it repeats itself."""
-    data = text.encode()
-    return len(data) / len(zlib.compress(data))

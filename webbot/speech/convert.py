@@ -17,7 +17,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from ctranslate2.specs import whisper_spec
 from whisper import Whisper
@@ -25,7 +24,6 @@ from whisper.model import LayerNorm, Linear, MultiHeadAttention, ResidualAttenti
 
 from webbot.errors import Problem
 from webbot.speech import converted, tokenizer
-from webbot.speech.base import RATE, Question
 from webbot.speech.checkpoint import load_whisper
 from webbot.speech.ctranslate2_whisper import Ctranslate2Whisper
 
@@ -125,8 +123,7 @@ def write(source: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True) as room:
         made = Path(room) / "made"
         convert(source, made)
-        model = Ctranslate2Whisper(made)
-        model.guess(model.take_in(np.zeros(RATE, np.float32)), Question(language="en"), 0.0)
+        Ctranslate2Whisper(made).rehearse()
         converted.sign(made, source, content)
         if folder.exists():
             shutil.rmtree(folder)

@@ -20,7 +20,7 @@ import numpy as np
 from webbot.errors import Unusable
 from webbot.settings import ROOT, process_environment
 from webbot.speech import alignment, converted, tokenizer
-from webbot.speech.base import MEL_FRAMES, MEL_HOP, TURBO_LAYERS, Gone, Guess, Piece, Question, Samples, Spoken, compression_ratio
+from webbot.speech.base import MEL_FRAMES, MEL_HOP, RATE, TURBO_LAYERS, Gone, Guess, Piece, Question, Samples, Spoken
 from webbot.speech.ctranslate2_folder import read_shape
 from webbot.speech.detector import Left
 from webbot.speech.mel import log_mel
@@ -41,19 +41,16 @@ class Sound:
 
 
 class Ctranslate2Whisper:
-    """A folder in ctranslate2's format. `device` is "cpu" or "cuda"."""
+    """A folder in ctranslate2's format. `device` is "cpu" or "cuda". What ctranslate2 raises of it comes as it is."""
 
     cuts = True
 
     def __init__(self, folder: Path, device: str = "cpu", threads: int = 0) -> None:
         shape = read_shape(folder)
         self.device, self.most_tokens = device, MOST_TOKENS
-        try:
-            self.model = ctranslate2.models.Whisper(
-                str(folder), device=device, compute_type=_precision(device), intra_threads=threads,
-            )
-        except (RuntimeError, ValueError) as error:
-            raise Unusable("ctranslate2 cannot load the model {path}: {reason}", path=folder, reason=_short(error)) from error
+        self.model = ctranslate2.models.Whisper(
+            str(folder), device=device, compute_type=_precision(device), intra_threads=threads,
+        )
         self.multilingual = self.model.is_multilingual
         layers = (shape.encoder_layers, shape.decoder_layers)
         self.translates = self.multilingual and layers != TURBO_LAYERS
@@ -73,6 +70,12 @@ class Ctranslate2Whisper:
             yield
         finally:
             self.gone = lambda: False
+
+    def rehearse(self) -> None:
+        """Computes once all that a recording may ask for."""
+        sound = self.take_in(np.zeros(RATE, np.float32))
+        self.guess(sound, Question(language="en"), 0.0)
+        self.model.align(sound.encoded, list(self.tokenizer("en", "transcribe").sot_sequence), [[0, 1]], RATE // MEL_HOP)
 
     def _check(self) -> None:
         if self.gone():
@@ -98,7 +101,7 @@ class Ctranslate2Whisper:
         text = words.decode(list(tokens)).strip()
         return Guess(
             tokens=tokens, language=language, text=text, temperature=temperature, no_speech_prob=found.no_speech_prob,
-            avg_logprob=found.scores[0] * len(tokens) / (len(tokens) + 1), compression_ratio=compression_ratio(text),
+            avg_logprob=found.scores[0] * len(tokens) / (len(tokens) + 1),
         )
 
     def _found_language(self, sound: Sound) -> str:
@@ -124,10 +127,6 @@ def _precision(device: str) -> str:
     able = ctranslate2.get_supported_compute_types(device)
     wanted = ("float16", "bfloat16", "float32") if device == "cuda" else ("int8_float32", "float32")
     return next(kind for kind in wanted if kind in able)
-
-
-def _short(error: Exception) -> str:
-    return str(error).split("\n", maxsplit=1)[0][:200]
 
 
 # which folder, and where it is computed
@@ -167,7 +166,7 @@ def try_out(folder: Path, device: str) -> None:
     said = ran.stdout.decode(errors="replace").strip() if ran.returncode == REFUSED else ""
     reason = said or (ran.stderr.decode(errors="replace").strip().splitlines() or ["its process ended"])[-1]
     raise Unusable(
-        "ctranslate2 cannot compute the model {path} on the device {device}: {reason}", path=folder, device=device,
+        "ctranslate2 cannot use the model {path} on the device {device}: {reason}", path=folder, device=device,
         reason=reason[:200],
     )
 
@@ -175,10 +174,9 @@ def try_out(folder: Path, device: str) -> None:
 def _main() -> int:
     folder, device = sys.argv[1:]
     try:
-        model = Ctranslate2Whisper(Path(folder), device)
-        model.guess(model.take_in(np.zeros(MEL_FRAMES, np.float32)), Question(language="en"), 0.0)
-    except (Unusable, RuntimeError, ValueError) as error:
-        sys.stdout.write(_short(error))
+        Ctranslate2Whisper(Path(folder), device).rehearse()
+    except Exception as error:  # the border of this process: whatever it is goes back as a sentence
+        sys.stdout.write(str(error).split("\n", maxsplit=1)[0])
         return REFUSED
     return 0
 

@@ -84,7 +84,6 @@ class OpenaiWhisper:
         return Guess(
             tokens=tuple(found.tokens), language=found.language, text=found.text, temperature=temperature,
             avg_logprob=_number(found.avg_logprob), no_speech_prob=_number(found.no_speech_prob),
-            compression_ratio=_number(found.compression_ratio),
         )
 
     def words(self, sound: Sound, guess: Guess, task: Task, pieces: Sequence[Piece], length: int) -> list[list[Spoken]]:
