@@ -20,8 +20,8 @@ from webbot.engines.remotes.counting import Counter
 from webbot.engines.remotes.faults import Fault, Refusals
 from webbot.engines.remotes.limits import Limits
 from webbot.engines.remotes.line import Line
+from webbot.engines.remotes.modelserver import Server
 from webbot.engines.remotes.reading import Answer, Unreadable, usage_of, vectors_of
-from webbot.engines.remotes.server import Server
 from webbot.engines.remotes.streaming import Streaming
 from webbot.engines.stops import Stops
 from webbot.errors import BadInput, Problem, TooLong

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.05
 LOADING = "The model is still loading. Please try again in a moment."
+ASKING = "Asking the model server what it serves."
 # The abilities behind the parameters that a server may refuse for good.
 BEHIND = {
     "temperature": "sampling", "top_p": "sampling", "seed": "sampling", "presence_penalty": "presence_penalty",
@@ -87,7 +88,7 @@ class Server:
         elif status == "failed":
             sentence = str(self._reaching.problem or "")
         elif status == "loading":
-            sentence = f"Asking the model server {self.host}."
+            sentence = ASKING
         return EngineState(
             name=name, status=status, sentence=sentence, progress=1.0 if status == "ready" else None, tokenizer=tokenizer,
             abilities=self.abilities, context=about.context if about else 0, opening=about.opening if about else 0,
