@@ -1,7 +1,7 @@
 """The starter chat model as a GGUF file, for llama.cpp: `python to_gguf.py model starter.gguf [--type q8_0]`.
 
-Needed: gguf, numpy. Nothing is computed anew: the weights, the tokens, their merges and the chat template are those of the folder.
-What differs is how a text is cut before its letters are merged: llama.cpp knows only the rules of well-known models (CUTTING).
+Needed: gguf, numpy. Nothing is computed anew: the weights, the tokens, their merges and the chat template are those of the
+folder. What differs is how a text is cut before its letters are merged: llama.cpp knows only the rules of well-known models.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 import gguf
 import numpy
 
-# Of the rules that llama.cpp knows the one that cuts most like ours (tokens.PIECES).
+# Of the rules that llama.cpp knows one that cuts most like ours (tokens.PIECES): of 816 texts of the corpus 815 become the same
+# tokens. Where several spaces stand before a word, as in indented programs, it gives the last one to the word.
 CUTTING = "qwen2"
 TYPES = {"f32": gguf.GGMLQuantizationType.F32, "bf16": gguf.GGMLQuantizationType.BF16, "q8_0": gguf.GGMLQuantizationType.Q8_0}
 NAMES = {

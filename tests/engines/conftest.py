@@ -13,6 +13,8 @@ from webbot.engines.local import LocalEngine
 from webbot.messages import Message
 from webbot.models.catalog import STARTER
 
+ROOT = Path(__file__).parents[2]
+
 
 def until(condition, seconds=60.0):
     end = time.monotonic() + seconds
