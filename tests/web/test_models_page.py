@@ -11,8 +11,10 @@ from tests.models.hub_server import Hub
 from tests.web.echo_models import EchoModels
 from webbot.factory import create_app
 from webbot.models.catalog import STARTER
+from webbot.models.state import ModelState
 from webbot.services import Services
 from webbot.settings import load
+from webbot.web.model_views import in_own_rows
 
 JSON = {"Accept": "application/json"}
 ACTS = ("use", "pull", "cancel", "unload", "remove")
@@ -209,6 +211,17 @@ def test_a_model_of_the_hub_is_downloaded_stopped_and_asked_for_twice(several, a
     assert ann.post("/models/cancel", data={"model": name}).status_code == 303
     until(lambda: not coming())
     assert "was stopped" in ann.get("/models").text
+
+
+def test_a_speech_model_that_is_downloaded_is_one_row():
+    words = ModelState(name="words", title="Words", kind="local", status="ready")
+    absent = ModelState(name="ears", title="Ears", kind="speech", status="absent", size=7)
+    coming = ModelState(name="ears", title="Ears", kind="local", status="coming", progress=0.5, sentence="Downloading.")
+    shown = absent.but(status="coming", progress=0.5, sentence="Downloading.")
+    assert in_own_rows([words, coming, absent]) == [words, shown]
+    assert in_own_rows([words, absent]) == [words, absent]
+    loaded = absent.but(status="sleeping")
+    assert in_own_rows([words, coming, loaded]) == [words, loaded]
 
 
 def test_the_list_is_told_when_it_changes(ann):

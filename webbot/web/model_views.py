@@ -113,7 +113,7 @@ class ModelViews:
         moving = any(row["status"] in ("loading", "coming") for row in rows) or any(not each["failed"] for each in on_way)
         return {
             "language": [row for row in rows if row["kind"] != "speech"], "coming": on_way, "moving": moving,
-            "speech": [row for row in rows if row["kind"] == "speech"], "memory": self._memory(),
+            "speech": [row for row in rows if row["kind"] == "speech"], "memory": self.memory(),
             "offline": self.services.settings.offline,
         }
 
@@ -128,14 +128,14 @@ class ModelViews:
         here = state.status in HERE
         can = {
             "use": free and (here or state.status == "absent"),
-            "pull": state.kind != "speech" and state.status == "absent" and state.possible and not wanted,
-            "cancel": state.kind != "speech" and state.status == "coming",
-            "unload": state.kind in ("local", "gguf") and state.status in ("loading", "ready", "failed"),
+            "pull": state.status == "absent" and state.possible and not wanted,
+            "cancel": state.status == "coming" and (state.kind != "speech" or not wanted),
+            "unload": state.kind in ("local", "gguf") and state.status in ("loading", "ready", "failed") and not wanted,
             "remove": state.removable and not state.serves and not wanted and state.status != "coming",
         }
         return self._row(state) | {"can": {name for name, possible in can.items() if possible}, "wanted": wanted}
 
-    def _memory(self) -> View | None:
+    def memory(self) -> View | None:
         """What the models hold of what there is; None where that cannot be told."""
         room = plan.room(self.services.settings)
         held = sum(state.memory or state.needs for state in self.states() if state.status in ("loading", "ready"))
@@ -144,7 +144,7 @@ class ModelViews:
     # what is kept for a moment
 
     def states(self) -> Sequence[ModelState]:
-        return self._fresh(("states",), self.services.model_states)
+        return self._fresh(("states",), lambda: in_own_rows(self.services.model_states()))
 
     def changed(self) -> None:
         """A door changed something: the next look is a new one."""
@@ -159,6 +159,20 @@ class ModelViews:
                 self._kept.clear()
             self._kept[key] = (now, value)
         return value
+
+
+def in_own_rows(states: Sequence[ModelState]) -> Sequence[ModelState]:
+    """A speech model that is downloaded without being used comes twice, also among the downloads: it is one row."""
+    speech = {state.name for state in states if state.kind == "speech"}
+    pulled = {state.name: state for state in states if state.kind != "speech" and state.name in speech}
+    rows = []
+    for state in states:
+        other = pulled.get(state.name)
+        if other is not None and state.kind == "speech" and state.status == "absent":
+            rows.append(state.but(status=other.status, progress=other.progress, sentence=other.sentence))
+        elif state.kind == "speech" or other is None:
+            rows.append(state)
+    return rows
 
 
 def key_of(name: str) -> str:

@@ -38,7 +38,8 @@ class Models:
 
     def models(self) -> ResponseReturnValue:
         if wants_json():
-            return jsonify(models=[asdict(state) for state in self.views.models.states()])
+            models = [asdict(state) for state in self.views.models.states()]
+            return jsonify(models=models, memory=self.views.models.memory())
         return self._page()
 
     def _page(self, *, trouble: str | None = None, named: str = "", status: int = 200) -> ResponseReturnValue:
