@@ -87,18 +87,16 @@ def test_certs_shows_and_renews(tmp_path):
     assert (tmp_path / "webbot.pem").read_bytes() != before
 
 
-def test_models_lists_what_is_here_and_what_can_be_loaded(tmp_path):
-    ran = run("models", "--models", str(tmp_path), HF_HOME=str(tmp_path))
-    assert ran.returncode == 0
-    assert re.search(r"^\* starter\b.*\bhere: ", ran.stdout, re.MULTILINE)
-    assert re.search(r"^  llama-3\.2-1b\b.*2\.49 GB.*models load llama-3\.2-1b", ran.stdout, re.MULTILINE)
+def test_models_in_a_process_of_its_own(tmp_path):
+    """The rest is in test_models_command.py, in the process of the tests."""
+    ran = run("models", "--models", str(tmp_path), "--data", str(tmp_path / "data"), HF_HOME=str(tmp_path))
+    assert ran.returncode == 0 and re.search(r"^\* +starter\b.*\bhere: ", ran.stdout, re.MULTILINE), ran
+    assert not (tmp_path / "data").exists(), "looking makes nothing"
 
 
-def test_a_model_without_a_hub_is_one_line(tmp_path):
-    ran = run("models", "load", "llama-3.2-1b", "--offline", "--models", str(tmp_path), HF_HOME=str(tmp_path))
-    assert ran.returncode == 1 and "WEBBOT_OFFLINE" in ran.stderr and "Traceback" not in ran.stderr
-    ran = run("models", "load", "no/such/thing", "--models", str(tmp_path))
-    assert ran.returncode == 1 and "no/such/thing" in ran.stderr and "Traceback" not in ran.stderr
+def test_the_starter_is_no_folder_of_that_name(monkeypatch):
+    monkeypatch.chdir(ROOT)  # where there is a folder starter/
+    assert cli._settings(cli._parser().parse_args(["serve", "--model", "starter"])).model == "starter"
 
 
 def test_chat_in_the_terminal_with_the_echo_engine(tmp_path):

@@ -102,8 +102,8 @@ class Control:
             raise
         except Exception:
             log.exception("a command failed")
-            problem = Unavailable("The server could not do this. See the server's log.")
-            _send(connection, {"problem": frames.pack_problem(problem)})
+            failure = Unavailable("The server could not do this. See the server's log.")
+            _send(connection, {"problem": frames.pack_problem(failure)})
 
     def _work(self, request: dict[str, Any], connection: socket.socket) -> None:
         if not self._places.acquire(blocking=False):
