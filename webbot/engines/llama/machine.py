@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import torch
 
 CGROUPS = Path("/sys/fs/cgroup")
-# How torch and oneDNN say that the processor's memory is full.
+# How torch and oneDNN say that memory is full.
 NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
 
 
@@ -29,10 +29,10 @@ def free_memory() -> int | None:
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether memory is what was missing. torch has an error of its own for that on CUDA only."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+    """Whether memory is what was missing. torch's error for that on CUDA is a RuntimeError, too."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+    )
 
 
 def _of_the_machine() -> list[int]:

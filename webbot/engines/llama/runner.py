@@ -113,7 +113,7 @@ class Runner:
                 with self.step:
                     self._do(copies, step)
             except Exception as error:
-                self._fail(step, error)
+                self._fail_or_begin_anew(step, error)
             self.steps += 1
 
     def _do(self, copies: Sequence[Copy], step: Step) -> None:
@@ -217,6 +217,13 @@ class Runner:
     def _wait_for_device(self) -> None:
         if self._cache.device.type == "cuda":
             torch.cuda.synchronize(self._cache.device)
+
+    def _fail_or_begin_anew(self, step: Step, error: Exception) -> None:
+        try:
+            self._fail(step, error)
+        except Exception:
+            log.exception("the failure of a step could not be told")
+            begin_anew()  # this thread must not end alone: nobody would compute any more
 
     def _fail(self, step: Step, error: Exception) -> None:
         """Ends what failed with a sentence. A model that keeps failing ends its process."""
