@@ -17,7 +17,7 @@ ZH = ROOT / "webbot" / "translations" / "zh" / "LC_MESSAGES"
 # Calls whose first argument is a sentence for a person.
 CALLS = {
     "Problem", "BadInput", "NotAllowed", "Unwelcome", "NotFound", "Conflict", "TooLong", "Unusable", "TooMany", "Unavailable",
-    "DiskFull", "Failed", "gettext", "ngettext", "_", "N_", "translated",
+    "DiskFull", "NoMemory", "Failed", "gettext", "ngettext", "_", "N_", "translated",
 }
 SENTENCE = re.compile(r"[A-Z{].* .*[.?!]", re.DOTALL)
 # What only the terminal shows, and the engine that says what it was told.
