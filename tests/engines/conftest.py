@@ -1,7 +1,9 @@
 """The starter for the tests of the engines: in this process (`loaded`) for the arithmetic, in its own (`local`) for the rest, and
-as a GGUF file (`starter_gguf`, served by `gguf`)."""
+as a GGUF file (`starter_gguf`, served by `gguf`, and by llama.cpp's own server, which `remote` asks)."""
 
 import importlib.util
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from webbot.engines.echo import EchoEngine
 from webbot.engines.gguf import GgufEngine
 from webbot.engines.local import LocalEngine
+from webbot.engines.remote import RemoteEngine
 from webbot.messages import Message
 from webbot.models.catalog import STARTER
 
@@ -60,7 +63,7 @@ def local(tmp_path_factory):
 
 
 # The engines that keep the contract, each a fixture; `model` marks those that load a model.
-ENGINES = ["echo", pytest.param("local", marks=pytest.mark.model), pytest.param("gguf", marks=pytest.mark.model)]
+ENGINES = ["echo", *(pytest.param(name, marks=pytest.mark.model) for name in ("local", "gguf", "remote"))]
 
 
 @pytest.fixture
@@ -116,6 +119,24 @@ def make_gguf(tmp_path_factory):
 @pytest.fixture(scope="session")
 def gguf(tmp_path_factory, starter_gguf):
     engine = GgufEngine(starter_gguf, runtime=tmp_path_factory.mktemp("run"), starter=True, token_timeout=20)
+    until(lambda: engine.state().status != "loading")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def llama_server(starter_gguf):
+    """The address of llama.cpp's own server with the starter."""
+    command = [sys.executable, str(Path(__file__).parent / "llama_server.py"), str(starter_gguf)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        yield process.stdout.readline().strip()
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def remote(llama_server):
+    engine = RemoteEngine(llama_server)
     until(lambda: engine.state().status != "loading")
     yield engine
     engine.close()

@@ -26,7 +26,7 @@ from tests.engines.fault_proxy import (
     vanish,
     word,
 )
-from tests.engines.test_remote import QUICK, llama, told  # noqa: F401 - a fixture
+from tests.engines.test_remote import told
 from webbot.engines.remote import Limits, RemoteEngine, list_models
 from webbot.errors import BadInput, Problem, TooLong, TooMany, Unavailable
 from webbot.messages import Options
@@ -42,8 +42,8 @@ END = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
 
 
 @pytest.fixture
-def proxy(llama):  # noqa: F811
-    proxy = FaultProxy(int(llama.rpartition(":")[2]))
+def proxy(llama_server):
+    proxy = FaultProxy(int(llama_server.rpartition(":")[2]))
     yield proxy
     proxy.close()
 
@@ -214,8 +214,8 @@ def test_events_may_come_byte_by_byte(proxy, engine):
     assert told(engine.answer(HELLO, SHORT))[0] == "eins über"
 
 
-def test_no_redirect_is_followed_and_the_key_stays(proxy, make, llama):  # noqa: F811
-    canary = FaultProxy(int(llama.rpartition(":")[2]))
+def test_no_redirect_is_followed_and_the_key_stays(proxy, make, llama_server):
+    canary = FaultProxy(int(llama_server.rpartition(":")[2]))
     for code in (301, 302, 303, 307, 308):
         proxy.usual = response(code, Location=f"{canary.address}/v1/models")
         engine = make()
@@ -229,8 +229,8 @@ def test_no_redirect_is_followed_and_the_key_stays(proxy, make, llama):  # noqa:
     assert all(headers["authorization"] == f"bearer {KEY}" for _, headers, _ in proxy.asked)
 
 
-def test_proxies_of_the_environment_are_not_used(proxy, make, monkeypatch, llama):  # noqa: F811
-    canary = FaultProxy(int(llama.rpartition(":")[2]))
+def test_proxies_of_the_environment_are_not_used(proxy, make, monkeypatch, llama_server):
+    canary = FaultProxy(int(llama_server.rpartition(":")[2]))
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy", "https_proxy"):
         monkeypatch.setenv(name, canary.address)
     engine = make()
@@ -271,8 +271,8 @@ def test_a_full_server_and_a_bad_request_do_not_open_the_circuit(proxy, make):
     assert told(engine.answer(HELLO, SHORT))[0]
 
 
-def test_a_server_that_is_not_there_is_found_when_it_comes(make, llama):  # noqa: F811
-    proxy = FaultProxy(int(llama.rpartition(":")[2]))
+def test_a_server_that_is_not_there_is_found_when_it_comes(make, llama_server):
+    proxy = FaultProxy(int(llama_server.rpartition(":")[2]))
     proxy.leave()
     engine = make(proxy.address)
     until(lambda: engine.state().status == "failed", 5)
@@ -281,7 +281,7 @@ def test_a_server_that_is_not_there_is_found_when_it_comes(make, llama):  # noqa
     assert "cannot be reached" in str(problem)
     with pytest.raises(Unavailable):
         engine.count(["a"])
-    again = FaultProxy(int(llama.rpartition(":")[2]), port=int(proxy.address.rpartition(":")[2]))
+    again = FaultProxy(int(llama_server.rpartition(":")[2]), port=int(proxy.address.rpartition(":")[2]))
     until(lambda: engine.state().status == "ready", 5)
     assert told(engine.answer(HELLO, SHORT))[0]
     again.close()

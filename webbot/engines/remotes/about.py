@@ -12,7 +12,7 @@ from webbot.engines.remotes import faults
 from webbot.engines.remotes.address import Address
 from webbot.engines.remotes.counting import Tokenize
 from webbot.engines.remotes.faults import Fault, Refusals
-from webbot.engines.remotes.wire import Head, Wire, awaited
+from webbot.engines.remotes.wire import Head, Wire
 
 MOST_BYTES = 8 * 1024 * 1024  # of a list of models
 # Where a server does not say how its template frames messages: more than those of the common models take.
@@ -25,7 +25,8 @@ WINDOWS = ("max_model_len", "context_length", "context_window", "max_context_len
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """A server and the model that is asked there. `kind` is "llama.cpp", "vllm", "tgi", "ollama", "webbot" or "" (any other)."""
+    """A server and the model that is asked there. `kind` is "llama.cpp", "vllm", "tgi", "ollama", "webbot" or "" (any
+    other); `unable` are the abilities that it is known not to have."""
 
     base: str
     kind: str
@@ -35,6 +36,7 @@ class About:
     opening: int
     frame: int
     tokenize: Tokenize | None = None
+    unable: frozenset[str] = frozenset()
 
 
 class Looking:
@@ -58,7 +60,7 @@ class Looking:
         opening, frame = self._frames(tokenize) if tokenize else (0, 0)
         return About(
             base=base, kind=kind, model=model, models=tuple(row["id"] for row in rows), context=window, tokenize=tokenize,
-            opening=opening or min(OPENING, window // OPENING_PART), frame=frame or FRAME,
+            unable=self._unable(kind, base, model), opening=opening or min(OPENING, window // OPENING_PART), frame=frame or FRAME,
         )
 
     def models(self) -> tuple[str, list[dict[str, Any]]]:
@@ -111,6 +113,16 @@ class Looking:
         info = said.get("model_info")
         own = [_number(value) for name, value in _dict(info).items() if name.endswith(".context_length")]
         return min([OLLAMA_CONTEXT, *filter(None, own)])
+
+    def _unable(self, kind: str, base: str, model: str) -> frozenset[str]:
+        """llama.cpp's server makes embeddings only where it was started for them."""
+        if kind != "llama.cpp":
+            return frozenset()
+        try:
+            head, _ = self._ask("POST", f"{base}/embeddings", {"model": model, "input": WORD})
+        except Fault:
+            return frozenset()
+        return frozenset() if head.status == 200 else frozenset({"embed"})
 
     def _tokenize(self, kind: str, model: str) -> Tokenize | None:
         """The server's call that counts tokens, where it has one that works."""
@@ -180,7 +192,7 @@ class Looking:
         return _dict(_json(body)) if head.status == 200 else {}
 
     def _ask(self, method: str, url: str, sent: dict[str, Any] | None = None) -> tuple[Head, bytes]:
-        return awaited(self._wire.whole(method, url, sent, seconds=self._seconds, most=MOST_BYTES))
+        return self._wire.now(method, url, sent, seconds=self._seconds, most=MOST_BYTES)
 
 
 def _json(body: bytes) -> Any:

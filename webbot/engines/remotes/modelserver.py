@@ -89,10 +89,10 @@ class Server:
             sentence = str(self._reaching.problem or "")
         elif status == "loading":
             sentence = ASKING
+        figures = {"context": about.context, "opening": about.opening, "frame": about.frame} if about else {}
         return EngineState(
             name=name, status=status, sentence=sentence, progress=1.0 if status == "ready" else None, tokenizer=tokenizer,
-            abilities=self.abilities, context=about.context if about else 0, opening=about.opening if about else 0,
-            frame=about.frame if about else 0,
+            abilities=self.abilities - (about.unable if about else frozenset()), **figures,
         )
 
     def reached(self) -> Iterator[None]:
@@ -122,9 +122,7 @@ class Server:
 
     def post(self, url: str, sent: dict[str, Any], seconds: float) -> tuple[int, bytes]:
         """The status and the body of a short answer. Raises Fault."""
-        from webbot.engines.remotes.wire import awaited
-
-        head, body = awaited(self.wire().whole("POST", url, sent, seconds=seconds))
+        head, body = self.wire().now("POST", url, sent, seconds=seconds)
         return head.status, body
 
     def attempts(self, tried: Tried, once: Callable[[], Iterator[Any]]) -> Iterator[Any]:

@@ -101,6 +101,15 @@ class Wire:
             raise faults.lost(self.host)
         return head, b"".join(parts)
 
+    def now(self, method: str, url: str, sent: Mapping[str, Any] | None = None, **limits: Any) -> tuple[Head, bytes]:
+        """As `whole`, for whoever has time to wait for it. A connection that the server had just closed costs a second try."""
+        try:
+            return _awaited(self.whole(method, url, sent, **limits))
+        except Fault as fault:
+            if not fault.again:
+                raise
+        return _awaited(self.whole(method, url, sent, **limits))
+
     def forget(self, request: Request) -> None:
         self._open.discard(request)
 
@@ -111,15 +120,6 @@ class Wire:
             request.end()
         with contextlib.suppress(Exception):
             self._pool.close()
-
-
-def awaited(waiting: Generator[None, None, tuple[Head, bytes]]) -> tuple[Head, bytes]:
-    """The result of Wire.whole, for whoever has time to wait for it."""
-    while True:
-        try:
-            next(waiting)
-        except StopIteration as end:
-            return end.value
 
 
 class Request:
@@ -292,3 +292,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _awaited(waiting: Generator[None, None, tuple[Head, bytes]]) -> tuple[Head, bytes]:
+    while True:
+        try:
+            next(waiting)
+        except StopIteration as end:
+            return end.value
