@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from v1_client import BASE, Program, refusal
 
+from webbot.factory import create_app
+from webbot.services import Services
+from webbot.settings import load
 from webbot.web.leaving import Left
 
 sys.path.append(str(Path(__file__).parents[2] / "engines"))
@@ -67,18 +70,28 @@ def test_without_an_embedding_model_nothing_of_it_is_told(app):
     assert "embedding" not in app.test_client().get("/readyz", base_url=BASE).json["parts"]
 
 
+@pytest.fixture(scope="module")
+def app_with_bert(tmp_path_factory):
+    """One application for all tests with a model of its own."""
+    folder = tmp_path_factory.mktemp("bert")
+    services = Services.open(load(
+        {}, engine="echo", speech=False, data=folder / "data", certs=folder / "certs", device="cpu",
+        embedding_model=str(small_bert.make(folder / "tiny-bert")),
+    ))
+    while services.embedder.state().status == "loading":
+        time.sleep(0.05)
+    yield create_app(services)
+    services.close()
+
+
 @pytest.mark.slow
 @pytest.mark.model
 class TestSentences:
     """A model of its own, a tiny BERT."""
 
     @pytest.fixture
-    def app(self, make_app, tmp_path):
-        app = make_app(embedding_model=str(small_bert.make(tmp_path / "tiny-bert")), device="cpu")
-        embedder = app.extensions["services"].embedder
-        while embedder.state().status == "loading":
-            time.sleep(0.05)
-        return app
+    def app(self, app_with_bert):
+        return app_with_bert
 
     def test_it_answers_under_the_name_of_its_folder(self, app, program):
         (vector,) = vectors(embeddings(program, input="the oak is old"))
