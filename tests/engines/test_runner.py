@@ -19,19 +19,35 @@ LENGTH = 24
 
 
 @pytest.fixture(scope="module")
-def expected():
-    """`expected(prompt, limit)`: what transformers' own generate writes."""
-    model = AutoModelForCausalLM.from_pretrained(STARTER, dtype=torch.float32).eval()
+def model():
+    return AutoModelForCausalLM.from_pretrained(STARTER, dtype=torch.float32).eval()
+
+
+@pytest.fixture(scope="module")
+def expected(model):
+    """`expected(prompt)`: what transformers' own generate writes."""
     model.generation_config.eos_token_id = None
 
-    def generate(prompt, limit=LENGTH):
+    def generate(prompt):
         ids = torch.tensor([prompt])
         written = model.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=limit, do_sample=False, pad_token_id=7
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=LENGTH, do_sample=False, pad_token_id=7
         )
         return written[0, len(prompt):].tolist()
 
     return generate
+
+
+@pytest.fixture(scope="module")
+def likeliest(model):
+    """`likeliest(prompt, tokens)`: whether generate writes these. One look of transformers' model at all of them tells."""
+
+    def look(prompt, tokens, limit=LENGTH):
+        with torch.inference_mode():
+            logits = model(torch.tensor([[*prompt, *tokens]])).logits[0, len(prompt) - 1 : -1]
+        return len(tokens) == limit and logits.argmax(-1).tolist() == tokens
+
+    return look
 
 
 @contextmanager
@@ -70,61 +86,61 @@ def test_alone(loaded, expected, length):
             assert read(submit(runner, prompt)) == (expected(prompt), "length")
 
 
-def test_in_a_batch_of_every_length(loaded, expected):
+def test_in_a_batch_of_every_length(loaded, likeliest):
     asked = prompts(1, [3, 40, 700, 12, 129, 300, 64, 5, 90, 33, 600, 8])
     with running(loaded) as runner:
         requests = [submit(runner, prompt) for prompt in asked]
         for prompt, request in zip(asked, requests, strict=True):
-            assert read(request)[0] == expected(prompt)
+            assert likeliest(prompt, read(request)[0])
 
 
-def test_next_turn_computes_only_what_is_new(loaded, expected):
+def test_next_turn_computes_only_what_is_new(loaded, likeliest):
     first, more = prompts(2, [50, 20])
     with running(loaded, slots=2) as runner:
         answer, _ = read(submit(runner, first))
         longer = [*first, *answer, *more]
         request = submit(runner, longer)
-        assert read(request)[0] == expected(longer)
+        assert likeliest(longer, read(request)[0])
         assert request.found == len(first) + len(answer) - 1  # the last token was chosen, but never computed
 
 
-def test_common_beginning_is_copied_from_a_running_answer(loaded, expected):
+def test_common_beginning_is_copied_from_a_running_answer(loaded, likeliest):
     common, (_, *one), (_, *other) = prompts(3, [200, 10, 15])
     with running(loaded) as runner:
-        first = submit(runner, [*common, *one], 200)
+        first = submit(runner, [*common, *one], 80)
         assert isinstance(first.events.get(timeout=60), int)
         second = submit(runner, [*common, *other])
-        assert read(second)[0] == expected([*common, *other])
+        assert likeliest([*common, *other], read(second)[0])
         assert second.found == len(common)
         read(first)
-        assert first.written == expected([*common, *one], 200)
+        assert likeliest([*common, *one], first.written, 80)
 
 
-def test_slots_are_reused_without_traces(loaded, expected):
+def test_slots_are_reused_without_traces(loaded, likeliest):
     with running(loaded, slots=1) as runner:
         for prompt in prompts(4, [300, 20, 150, 20]):
-            assert read(submit(runner, prompt))[0] == expected(prompt)
+            assert likeliest(prompt, read(submit(runner, prompt))[0])
 
 
-def test_another_owner_finds_nothing(loaded, expected):
+def test_another_owner_finds_nothing(loaded, likeliest):
     prompt = prompts(5, [80])[0]
     with running(loaded) as runner:
         read(submit(runner, prompt, owner="alice"))
         request = submit(runner, prompt, owner="bob")
-        assert read(request)[0] == expected(prompt)
+        assert likeliest(prompt, read(request)[0])
         assert request.found == 0
 
 
-def test_neighbours_go_on_when_one_is_cancelled(loaded, expected):
+def test_neighbours_go_on_when_one_is_cancelled(loaded, likeliest):
     asked = prompts(6, [30, 31, 32, 33])
     with running(loaded) as runner:
         requests = [submit(runner, prompt, 60) for prompt in asked]
         assert isinstance(requests[1].events.get(timeout=60), int)
         runner.cancel(requests[1])
         for number in (0, 2, 3):
-            assert read(requests[number])[0] == expected(asked[number], 60)
+            assert likeliest(asked[number], read(requests[number])[0], 60)
         again = submit(runner, asked[1])
-        assert read(again)[0] == expected(asked[1])
+        assert likeliest(asked[1], read(again)[0])
 
 
 def test_cancel_frees_the_slot_while_a_long_prompt_is_read(loaded):
@@ -174,13 +190,13 @@ class Failing:
         return self.model(**arguments)
 
 
-def test_out_of_memory_ends_the_answer_with_a_sentence_and_the_next_one_works(loaded, expected):
+def test_out_of_memory_ends_the_answer_with_a_sentence_and_the_next_one_works(loaded, likeliest):
     model = Failing(loaded.model)
     prompt = prompts(10, [25])[0]
     with running(loaded, model=model) as runner:
-        assert read(submit(runner, prompt))[0] == expected(prompt)
+        assert likeliest(prompt, read(submit(runner, prompt))[0])
         model.fails = True
         _, problem = read(submit(runner, [*prompt, 9]))
         assert isinstance(problem, NoMemory)
         assert "memory" in str(problem)
-        assert read(submit(runner, prompt))[0] == expected(prompt)
+        assert likeliest(prompt, read(submit(runner, prompt))[0])
