@@ -1,5 +1,6 @@
 """The templates over a made-up view model: what a reader without script, a screen reader and the strict policy need."""
 
+import functools
 import re
 from html.parser import HTMLParser
 
@@ -51,6 +52,7 @@ class Tree(HTMLParser):
 def draw():
     client = drawing_app().test_client()
 
+    @functools.cache
     def page(path):
         response = client.get("/" + path)
         assert response.status_code == 200, path

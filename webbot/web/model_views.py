@@ -80,6 +80,12 @@ class ModelViews:
         view = asdict(state) | {"sentence": translated(state.sentence), "abilities": sorted(state.abilities)}
         return view | ({"name": model, "status": "failed", "starter": False, "sentence": ""} if gone else {}), gone
 
+    def check(self, name: str) -> str:
+        """The name of a model of the menu, or "". Raises NotFound: a form names no others, though programs may."""
+        if name and not any(state.name == name and _askable(state) for state in self.states()):
+            raise unknown(name)
+        return name
+
     def _menu(self, model: str, gone: bool) -> View:
         """`items` are the models that can be asked; `default` is the title of the one that serves; `open` says whether there
         is anything to choose."""
@@ -178,6 +184,10 @@ def in_own_rows(states: Sequence[ModelState]) -> Sequence[ModelState]:
 def key_of(name: str) -> str:
     """The id of a model's row: names hold slashes and colons, and come from other servers."""
     return f"model-{hashlib.blake2b(name.encode('utf-8', 'surrogatepass'), digest_size=6).hexdigest()}"
+
+
+def unknown(name: str) -> NotFound:
+    return NotFound("There is no model {name} here. Please choose another one.", name=repr(name)[:80])
 
 
 def _askable(state: ModelState) -> bool:

@@ -12,14 +12,14 @@ from functools import partial
 from flask import Blueprint, g, jsonify, redirect, render_template
 from flask.typing import ResponseReturnValue
 
-from webbot.errors import BadInput, NotFound, Problem
+from webbot.errors import BadInput, Problem
 from webbot.services import Services
 from webbot.web import forms
-from webbot.web.model_views import key_of
+from webbot.web.model_views import key_of, unknown
 from webbot.web.problems import sentence_of, wants_json
 from webbot.web.views import Views
 
-NAME_BYTES = 300
+NAME_BYTES = 200  # a name becomes a file's
 
 
 class Models:
@@ -50,7 +50,7 @@ class Models:
 
     def _unload(self, name: str) -> None:
         if name not in {state.name for state in self.views.models.states()}:
-            raise NotFound("There is no model {name} here. Please choose another one.", name=repr(name)[:80])
+            raise unknown(name)
         self.services.unload(name)
 
     def _do(self, act: Callable[[str], None]) -> ResponseReturnValue:

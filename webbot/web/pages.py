@@ -226,9 +226,8 @@ class Pages:
             session["draft"] = [about.id, draft]
         return self._changed(changed)
 
-    @staticmethod
-    def _named() -> str:
-        return forms.text("model", limit=MODEL_NAME_BYTES).strip()
+    def _named(self) -> str:
+        return self.views.models.check(forms.text("model", limit=MODEL_NAME_BYTES).strip())
 
     def _draft(self, conversation: Conversation) -> str:
         """What was being written when the model was changed; kept over the reloads of a running answer."""
