@@ -40,7 +40,7 @@ ONLY_THERE = {
     "whisper": {"speech.openai_whisper", "speech.checkpoint", "speech.convert", "speech.words", "speech.tokenizer"},
     "xllamacpp": {"engines.gguf_worker", "engines.llama_cpp"},
     "ctranslate2": {"speech.ctranslate2_whisper", "speech.convert"},
-    "httpx2": {"engines.remote", "engines.remotes"},
+    "httpcore2": {"engines.remotes.wire"},
     "sqlalchemy": {"store.sql", "store.sql_schema", "store.sql_database"},
     "jwt": {"tokens"},
     "gunicorn": {"server", "webprocess"},

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from webbot.engines.base import ABILITIES, EngineState
@@ -89,11 +90,12 @@ class Server:
             sentence = str(self._reaching.problem or "")
         elif status == "loading":
             sentence = ASKING
-        figures = {"context": about.context, "opening": about.opening, "frame": about.frame} if about else {}
-        return EngineState(
-            name=name, status=status, sentence=sentence, progress=1.0 if status == "ready" else None, tokenizer=tokenizer,
-            abilities=self.abilities - (about.unable if about else frozenset()), **figures,
-        )
+        state = EngineState(name=name, status=status, sentence=sentence, tokenizer=tokenizer, abilities=self.abilities,
+                            progress=1.0 if status == "ready" else None)
+        if about is None:
+            return state
+        return replace(state, context=about.context, opening=about.opening, frame=about.frame,
+                       abilities=self.abilities - about.unable)
 
     def reached(self) -> Iterator[None]:
         """None until the server has been found. Raises Unavailable when it cannot be."""
