@@ -35,7 +35,7 @@ pytestmark = pytest.mark.model
 HELLO = messages("Hello!")
 SHORT = Options(temperature=0, max_tokens=4)
 KEY = "sk-hidden-word"
-LIMITS = Limits(connect=0.5, idle=0.2, look=1.0, count=0.3, failures=100, rest=0.3, retry=0.05, jitter=0.02)
+LIMITS = Limits(connect=0.5, idle=0.5, look=1.0, count=0.3, failures=100, rest=0.3, retry=0.05, jitter=0.02)
 BOMB = gzip.compress(b"x" * 10_000_000)
 DONE = event(b"[DONE]")
 END = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
@@ -54,7 +54,7 @@ def make(proxy, caplog):
     caplog.set_level(logging.DEBUG)
 
     def engine(url="", **options):
-        made.append(RemoteEngine(url or proxy.address, **{"key": KEY, "token_timeout": 0.3, "limits": LIMITS, **options}))
+        made.append(RemoteEngine(url or proxy.address, **{"key": KEY, "token_timeout": 0.8, "limits": LIMITS, **options}))
         return made[-1]
 
     yield engine
@@ -208,6 +208,21 @@ def test_what_comes_after_the_end_is_ignored(proxy, engine):
     assert proxy.gone.wait(2)
 
 
+def test_a_slow_reader_is_no_silent_server(proxy, engine):
+    def slowly(proxy, connection, raw):
+        for piece in (STREAM, *map(chunked, (word("one "), word("two "), word("three"), END + DONE)), b"0\r\n\r\n"):
+            connection.sendall(piece)
+            time.sleep(0.05)
+
+    proxy.faults = [slowly]
+    text = ""
+    for part in engine.answer(HELLO, SHORT):
+        text += getattr(part, "text", "")
+        if text == "one ":
+            time.sleep(1.0)  # twice what the server may be silent
+    assert text == "one two three"
+
+
 def test_events_may_come_byte_by_byte(proxy, engine):
     body = word("eins ") + event({"choices": [{"delta": {"content": "über"}}]}) + END + DONE
     proxy.faults = [STREAM + b"".join(chunked(body[place:place + 1]) for place in range(len(body))) + b"0\r\n\r\n"]
@@ -240,7 +255,7 @@ def test_proxies_of_the_environment_are_not_used(proxy, make, monkeypatch, llama
 
 
 def test_the_circuit_opens_and_a_trial_closes_it(proxy, make):
-    engine = make(limits=Limits(connect=0.5, idle=0.2, failures=3, rest=0.4, retry=0.05, jitter=0.01))
+    engine = make(limits=Limits(connect=0.5, idle=1.0, failures=3, rest=0.4, retry=0.05, jitter=0.01))
     until(lambda: engine.state().status == "ready", 5)
     proxy.faults = [response(500)] * 6
     for _ in range(3):

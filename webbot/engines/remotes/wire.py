@@ -132,7 +132,7 @@ class Request:
         self._seconds = seconds
         self.until, self.steady = time.monotonic() + wire.connect_seconds, False
         self._connected = False
-        self._items: queue.SimpleQueue[Head | bytes | Fault | None] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[tuple[float, Head | bytes | Fault | None]] = queue.SimpleQueue()  # with when they came
         self._put, self._taken = 0, 0
         self._socket: socket.socket | None = None
         self._ended = False
@@ -144,7 +144,7 @@ class Request:
         """The head, then the body in pieces; None while nothing comes. Raises Fault."""
         while True:
             try:
-                item = self._items.get(timeout=TICK_SECONDS)
+                came, item = self._items.get(timeout=TICK_SECONDS)
             except queue.Empty:
                 if time.monotonic() > self.until:
                     raise (faults.silent if self._connected else faults.unreachable)(self._wire.host) from None
@@ -156,7 +156,7 @@ class Request:
                 raise item
             if isinstance(item, bytes):
                 self._taken += len(item)
-                if time.monotonic() > self.until:  # it drips, but says nothing
+                if came > self.until:  # it drips, but says nothing
                     raise faults.silent(self._wire.host)
             yield item
 
@@ -168,7 +168,7 @@ class Request:
         """Waits a moment for the end of the answer, so that its connection can be used again."""
         until = time.monotonic() + SETTLE_SECONDS
         with contextlib.suppress(queue.Empty):
-            while (left := until - time.monotonic()) > 0 and isinstance(self._items.get(timeout=left), bytes):
+            while (left := until - time.monotonic()) > 0 and isinstance(self._items.get(timeout=left)[1], bytes):
                 pass
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class Request:
             self.done = True
             self._socket = None
             self._wire.forget(self)
-            self._items.put(last)
+            self._items.put((time.monotonic(), last))
 
     def hold(self, connection: socket.socket) -> None:
         """The connection of this request, so that it can be ended from outside. Called as often as something is sent."""
@@ -219,7 +219,7 @@ class Request:
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
                 raise faults.unreadable(self._wire.host)  # it was asked for none; unpacked it may be of any size
-            self._items.put(Head(response.status, headers))
+            self._items.put((time.monotonic(), Head(response.status, headers)))
             self._pass_on(response.iter_stream())
 
     def _pass_on(self, pieces: Iterable[bytes]) -> None:
@@ -229,7 +229,7 @@ class Request:
             self._put += len(piece)
             if self._put > MOST_BYTES:
                 raise faults.endless(self._wire.host)
-            self._items.put(piece)
+            self._items.put((time.monotonic(), piece))
             while self._put - self._taken > MOST_UNREAD and not self._ended:
                 time.sleep(TICK_SECONDS)
 
