@@ -30,7 +30,7 @@ class Models:
         self.blueprint = Blueprint("models", __name__)
         self.blueprint.add_url_rule("/models", "models", self.models)
         acts = {
-            "use": services.use, "pull": services.pull, "cancel": services.cancel, "unload": self._unload,
+            "use": self._use, "pull": services.pull, "cancel": services.cancel, "unload": self._unload,
             "remove": services.remove,
         }
         for name, act in acts.items():
@@ -48,10 +48,18 @@ class Models:
             search="", trouble=trouble, named=named,
         ), status
 
+    def _use(self, name: str) -> None:
+        self._check(name)
+        self.services.use(name)
+
     def _unload(self, name: str) -> None:
+        self._check(name)
+        self.services.unload(name)
+
+    def _check(self, name: str) -> None:
+        """Raises NotFound for what is not on the list: a server elsewhere might take any name."""
         if name not in {state.name for state in self.views.models.states()}:
             raise unknown(name)
-        self.services.unload(name)
 
     def _do(self, act: Callable[[str], None]) -> ResponseReturnValue:
         """Without script a refusal is the page with the sentence above the list, and the name back in its field."""
