@@ -206,5 +206,7 @@ class Services:
 
 def default_options(settings: Settings, state: EngineState) -> Options:
     """How a model is sampled where nobody says. The starter is too small to be sampled freely."""
+    if state.abilities and "sampling" not in state.abilities:  # a server that takes its own values only
+        return Options(temperature=1, top_p=1)
     most = STARTER_TEMPERATURE if state.starter else settings.temperature
     return Options(temperature=min(settings.temperature, most), top_p=settings.top_p)

@@ -25,9 +25,14 @@ def states(fleet: Fleet) -> list[ModelState]:
     return sorted(told, key=lambda state: not state.serves)
 
 
+def usable(fleet: Fleet) -> list[ModelState]:
+    """The models that can be asked now, the one that serves first."""
+    return [state for state in states(fleet) if state.status not in ("absent", "coming") and state.possible]
+
+
 def names(fleet: Fleet) -> list[str]:
     """The names of the models that can be asked now, the one that serves first."""
-    return [state.name for state in states(fleet) if state.status not in ("absent", "coming") and state.possible]
+    return [state.name for state in usable(fleet)]
 
 
 def _fixed(fleet: Fleet, name: str, engine: Engine) -> ModelState:

@@ -25,12 +25,13 @@ OWNER = "webbot"
 
 
 class ModelObject(BaseModel):
-    """A model that can be asked."""
+    """A model that can be asked. `max_model_len` is its window in tokens, where it is known: other servers tell it by this name."""
 
     id: str
     object: Literal["model"]
     created: int
     owned_by: str
+    max_model_len: int | None = None
 
 
 class ModelList(BaseModel):
@@ -55,21 +56,25 @@ class Models:
 
     def list_models(self) -> ResponseReturnValue:
         """The model of this machine under `llama`, every language model under its name, then those for speech and embeddings."""
-        return jsonify(object="list", data=[self._object(name) for name in self._names()])
+        return jsonify(object="list", data=list(self._objects().values()))
 
     def get_model(self, model: str) -> ResponseReturnValue:
-        if model not in self._names():
+        objects = self._objects()
+        if model not in objects:
             raise unknown_model(model)
-        return jsonify(self._object(model))
+        return jsonify(objects[model])
 
-    def _names(self) -> list[str]:
-        names = [LOCAL, *listing.names(self.services.fleet)]
-        for other in self.others:
-            names += other()
-        return list(dict.fromkeys(names))
+    def _objects(self) -> dict[str, dict[str, object]]:
+        windows = {LOCAL: self._window(), **{state.name: state.context for state in listing.usable(self.services.fleet)}}
+        windows |= {name: 0 for other in self.others for name in other() if name not in windows}
+        return {name: self._object(name, window) for name, window in windows.items()}
 
-    def _object(self, name: str) -> dict[str, object]:
-        return {"id": name, "object": "model", "created": self.began, "owned_by": OWNER}
+    def _window(self) -> int:
+        return self.services.fleet.engine(LOCAL).state().context
+
+    def _object(self, name: str, window: int) -> dict[str, object]:
+        told: dict[str, object] = {"id": name, "object": "model", "created": self.began, "owned_by": OWNER}
+        return told | {"max_model_len": window} if window else told
 
 
 def language_model(services: Services, name: str) -> Engine:
