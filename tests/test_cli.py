@@ -58,7 +58,7 @@ def test_the_page_of_settings_is_the_one_in_docs():
 def test_every_setting_but_the_secret_ones_is_an_option():
     given = cli._parser().parse_args(["serve"])
     options = {name.removeprefix("setting_") for name in vars(given) if name.startswith("setting_")}
-    assert options == {row.name for row in settings.table()} - {"access_code", "leonid_secret", "openai_key"}
+    assert options == {row.name for row in settings.table()} - {"access_code", "leonid_secret", "openai_key", "remote_key"}
 
 
 def test_options_win_over_the_environment(monkeypatch, tmp_path):

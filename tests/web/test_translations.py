@@ -23,7 +23,7 @@ SENTENCE = re.compile(r"[A-Z{].* .*[.?!]", re.DOTALL)
 # What only the terminal shows, and the engine that says what it was told.
 TERMINAL = {
     "cli.py", "terminal.py", "settings.py", "certs.py", "authority.py", "server.py", "webprocess.py", "doctor.py", "echo.py",
-    "models_command.py", "progress.py",
+    "models_command.py", "progress.py", "control.py",
 }
 # The doors for programs, which tell their errors in English.
 PROGRAMS = (
