@@ -107,6 +107,13 @@ def test_the_page_says_what_is_here_and_what_it_takes(ann):
     assert 'href="/models"' in ann.get("/help").text
 
 
+def test_in_chinese_there_is_nothing_where_nothing_is_said(ann):
+    for path in ("/models", "/"):
+        page = ann.get(path, headers={"Accept-Language": "zh"}).text
+        assert "模型" in page
+        assert "Project-Id-Version" not in page
+
+
 def test_programs_get_the_same_as_json(ann):
     alpha = state(ann, "alpha")
     assert (alpha["status"], alpha["possible"], alpha["removable"], alpha["serves"]) == ("sleeping", True, True, False)

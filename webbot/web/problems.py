@@ -43,7 +43,7 @@ def sentence_of(problem: Problem) -> str:
 
 
 def translated(sentence: str, values: Mapping[str, object] | None = None) -> str:
-    text = gettext(sentence)
+    text = gettext(sentence) if sentence else ""  # the translation of nothing is the catalog's own head
     return text.format(**values) if values else text
 
 
