@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from tests.engines import small_llama
 from webbot.engines.llama import folder as folders
 from webbot.engines.llama import loading
 from webbot.errors import Unusable
@@ -156,3 +157,69 @@ def test_whole_weights_are_found(model):
 @pytest.mark.parametrize(("wanted", "chosen"), [("float32", "torch.float32"), ("bfloat16", "torch.bfloat16")])
 def test_precision_can_be_set(wanted, chosen):
     assert str(loading.choose_precision(wanted, loading.choose_device("cpu"))) == chosen
+
+
+@pytest.fixture
+def small(tmp_path):
+    return small_llama.make(tmp_path / "small")
+
+
+def test_a_model_larger_than_the_memory_is_refused_with_figures_before_it_is_read(tmp_path):
+    """Its weights are a hole of 1.6 TB in a file."""
+    folder = small_llama.make(tmp_path / "large", data=False, hidden_size=1 << 17, intermediate_size=1 << 20, num_hidden_layers=1)
+    with pytest.raises(Unusable, match=r"takes 16\d\d\.\d GB of memory, and \d+\.\d GB are free"):
+        load(folder)
+
+
+def test_a_config_that_describes_more_than_the_weights_are(small):
+    change(small / "config.json", intermediate_size=1 << 20)
+    with pytest.raises(Unusable, match=r"are 3400 numbers; its config\.json describes a model of \d{8}"):
+        load(small)
+
+
+def test_a_tokenizer_of_another_model(small):
+    (small / "tokenizer.json").write_text(json.dumps(small_llama.tokenizer([f"<|{number}|>" for number in range(45)])))
+    with pytest.raises(Unusable, match=r"tokenizer\.json does not belong to the model: it has a token 30., the model has 300"):
+        load(small)
+
+
+def test_fewer_tokens_than_the_model_has_do_no_harm(small):
+    loaded = load(small)
+    assert loaded.prompts.decode([72, 299, 298]) == loaded.prompts.decode([72])
+    assert isinstance(loaded.vocabulary.bytes_of(299), bytes)
+
+
+@pytest.mark.parametrize("values", [
+    {"model_max_length": "many"}, {"model_max_length": -1}, {"eos_token": 7}, {"eos_token": {"__type": "AddedToken"}},
+    {"added_tokens_decoder": {"x": 1}}, {"added_tokens_decoder": {"4000000000": {"content": "a"}}}, {"init_inputs": "abc"},
+    {"chat_template": 7}, {"chat_template": [{"name": "other", "template": "x"}]}, {"chat_template": {"default": ["x"]}},
+    {"chat_template": "{{ '\ue000' ~ '9' * 5000 ~ '\ue001' }}"}, {"chat_template": "\ud800{{ messages[0].content }}"},
+    {"chat_template": small_llama.TEMPLATE + "x" * 400},
+], ids=lambda values: repr(values)[:50])
+def test_settings_of_a_tokenizer_that_make_no_sense(small, values):
+    """Whatever they are, it is a sentence and no crash; some do no harm."""
+    change(small / "tokenizer_config.json", **values)
+    try:
+        load(small)
+    except Unusable as error:
+        assert "\n" not in str(error)
+    else:
+        assert set(values) <= {"model_max_length", "eos_token", "init_inputs", "added_tokens_decoder"}
+
+
+@pytest.mark.parametrize("change_it", [
+    lambda said: said | {"model": None}, lambda said: said | {"model": {"type": "Evil"}}, lambda said: {"model": said["model"]},
+    lambda said: said | {"model": said["model"] | {"vocab": {}}, "added_tokens": []},
+    lambda said: said | {"model": said["model"] | {"merges": [["a", "no such token"]]}},
+    lambda said: said | {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": False}},
+    lambda said: said | {"added_tokens": said["added_tokens"] + [said["added_tokens"][0] | {"id": 4_000_000_000}]},
+    lambda said: said | {"decoder": {"type": "Sequence", "decoders": [{"type": "Replace"}]}}, lambda said: [said],
+])
+def test_tokenizers_that_are_none(small, change_it):
+    file = small / "tokenizer.json"
+    file.write_text(json.dumps(change_it(json.loads(file.read_text()))))
+    try:
+        load(small)
+    except Unusable as error:
+        assert "\n" not in str(error)
+        assert "small" in str(error)
