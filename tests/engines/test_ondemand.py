@@ -95,15 +95,17 @@ def test_it_does_not_wait_for_who_is_being_woken(made):
     assert engine.state().status == "ready"
 
 
-def test_what_speaks_against_it_is_said_each_time(made):
+@pytest.mark.parametrize(("later", "status"), [(5, "sleeping"), (None, "failed")])
+def test_what_speaks_against_it_is_said_each_time(made, later, status):
     def refuse():
-        raise Unavailable("No room.")
+        raise Unavailable("No room.", retry_after=later)
 
     engine = OnDemandEngine(made, EngineState(name="Echo", status="sleeping"), refuse)
     for ask in (engine.wake, lambda: engine.count(["a"]), lambda: next(engine.answer(messages("a"), Options()))):
         with pytest.raises(Unavailable, match="No room"):
             ask()
-    assert made.opened == 0 and engine.state().status == "sleeping"
+    assert made.opened == 0 and engine.state().status == status
+    assert engine.state().sentence == ("No room." if status == "failed" else "")
 
 
 def test_a_closed_one_is_not_woken(sleeper, made):

@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from webbot.engines.base import Embeddings, Engine, EngineState
-from webbot.errors import Unavailable
+from webbot.errors import Problem, Unavailable
 from webbot.messages import Called, Delta, Finished, Message, Options
 
 
@@ -23,12 +24,15 @@ class OnDemandEngine(Engine):
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._using = 0
+        self._refused = ""  # what spoke against it when it was last woken, and will again
         self._closed = False
         self.used = time.monotonic()
 
     def state(self) -> EngineState:
         engine = self._engine
-        return self._asleep if engine is None else engine.state()
+        if engine is not None:
+            return engine.state()
+        return replace(self._asleep, status="failed", sentence=self._refused) if self._refused else self._asleep
 
     @property
     def awake(self) -> bool:
@@ -96,12 +100,20 @@ class OnDemandEngine(Engine):
                 self._using -= 1
             self.used = time.monotonic()
 
+    def _check(self) -> None:
+        try:
+            self._admit()
+            self._refused = ""
+        except Problem as problem:
+            self._refused = "" if problem.retry_after else str(problem)
+            raise
+
     def _awake(self) -> Engine:
         with self._lock:
             self.used = time.monotonic()
             if self._closed:
                 raise Unavailable("The server is restarting. Please try again in a moment.", retry_after=5)
             if self._engine is None:
-                self._admit()
+                self._check()
                 self._engine = self._make()
             return self._engine

@@ -189,7 +189,7 @@ class Fleet:
         except NotFound:
             found = None
         if found is None:
-            self.engine(name)
+            self.engine(name, known=True)
         return found
 
     def _switch(self, name: str, title: str) -> None:

@@ -25,7 +25,7 @@ OWNER = "webbot"
 
 
 class ModelObject(BaseModel):
-    """A model that can be asked. `max_model_len` is its window in tokens, where it is known: other servers tell it by this name."""
+    """A model that can be asked. `max_model_len` is its window in tokens where it is known; other servers call it so, too."""
 
     id: str
     object: Literal["model"]
