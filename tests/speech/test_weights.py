@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from webbot.errors import Unavailable, Unusable
+from webbot.errors import Conflict, Unavailable, Unusable
 from webbot.settings import ROOT
 from webbot.speech import weights
 from webbot.speech.download import download
@@ -91,28 +91,50 @@ def test_without_a_network_the_command_says_so(tmp_path):
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_a_download_that_is_ended_leaves_nothing(tmp_path):
-    class Slow(http.server.BaseHTTPRequestHandler):
+def test_a_download_that_was_killed_goes_on(tmp_path):
+    """The server sends slowly at first, and answers ranges."""
+    content, asked, slow, models = bytes(range(256)) * 4000, [], threading.Event(), tmp_path / "models"
+    slow.set()
+
+    class Ranged(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", "1000000")
+            asked.append(self.headers["Range"])
+            start = int((asked[-1] or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
-            while not over.wait(0.05):
-                self.wfile.write(b"x")
+            while slow.is_set() and start < len(content) // 2:
+                self.wfile.write(content[start : start + 1000])
+                start += 1000
+            while slow.is_set():
+                time.sleep(0.02)
+            self.wfile.write(content[start:])
 
         def log_message(self, *_):
             pass
 
-    over, models = threading.Event(), tmp_path / "models"
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as opened:
-        threading.Thread(target=opened.serve_forever, daemon=True).start()
-        process = run("base", models, "--source", f"http://127.0.0.1:{opened.server_port}")
-        until = time.monotonic() + 30
-        while not list(models.glob(".base-*")) and time.monotonic() < until:
-            time.sleep(0.05)
-        assert list(models.glob(".base-*"))
-        process.send_signal(signal.SIGTERM)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranged) as opened:
+        threading.Thread(target=opened.serve_forever, args=(0.02,), daemon=True).start()
+        source = f"http://127.0.0.1:{opened.server_port}"
+        process = run("base", models, "--source", source)
+        until_size(models, 200_000)
+        with pytest.raises(Conflict, match="Another process"):
+            download(f"{source}/x", weights.CHECKSUMS["base"], models / "base.pt", lambda *step: None)
+        process.send_signal(signal.SIGKILL)
         process.communicate(timeout=30)
-        over.set()
+        slow.clear()
+        (left,) = models.iterdir()
+        checksum = hashlib.sha256(content).hexdigest()
+        left.rename(models / f".base-{checksum[:16]}.part")
+        download(f"{source}/base.pt", checksum, models / "base.pt", lambda *step: None)
         opened.shutdown()
-    assert process.returncode == 1 and list(models.iterdir()) == []
+    assert [path.name for path in models.iterdir()] == ["base.pt"]
+    assert (models / "base.pt").read_bytes() == content
+    assert asked[0] is None and int(asked[-1].removeprefix("bytes=").rstrip("-")) >= 200_000
+
+
+def until_size(folder, size):
+    until = time.monotonic() + 30
+    while sum(path.stat().st_size for path in folder.glob(".base-*")) < size and time.monotonic() < until:
+        time.sleep(0.02)
+    assert sum(path.stat().st_size for path in folder.glob(".base-*")) >= size

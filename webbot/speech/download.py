@@ -21,8 +21,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from io import BufferedRandom
 from pathlib import Path
-from typing import IO
 
 from webbot.errors import Conflict, DiskFull, Problem, Unavailable, Unusable
 from webbot.modelhost import frames
@@ -59,7 +59,7 @@ def download(url: str, checksum: str, target: Path, report: Report) -> None:
             path.unlink()
 
 
-def _hold(part: IO[bytes], name: str) -> None:
+def _hold(part: BufferedRandom, name: str) -> None:
     """The file is this process's until it is closed."""
     try:
         fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,7 +67,7 @@ def _hold(part: IO[bytes], name: str) -> None:
         raise Conflict("Another process is downloading {name} already.", name=f"Whisper {name}") from None
 
 
-def _fetch(url: str, part: IO[bytes], report: Report, name: str) -> str:
+def _fetch(url: str, part: BufferedRandom, report: Report, name: str) -> str:
     """Completes `part` with the answer of `url`; returns the SHA-256 of all of it."""
     part.seek(0)
     digest = hashlib.file_digest(part, "sha256")
@@ -101,7 +101,7 @@ def _fetch(url: str, part: IO[bytes], report: Report, name: str) -> str:
     return digest.hexdigest()
 
 
-def _check_space(missing: int, part: IO[bytes]) -> None:
+def _check_space(missing: int, part: BufferedRandom) -> None:
     if missing > shutil.disk_usage(part.name).free:
         raise OSError(errno.ENOSPC, "the file is larger than the free space")
 
