@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import httpx
 import jwt
@@ -74,12 +74,30 @@ def freed(server, began):
     return time.monotonic() - began
 
 
-@pytest.fixture
-def leonid(live):
-    """A server with Leonid's own port: (server, address of the port)."""
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A server with Leonid's own port for most of these tests: (server, address of the port)."""
     port = free_port()
-    server = live(leonid_port=str(port), leonid_secret=SECRET, queue_owner="2")
-    return server, f"http://127.0.0.1:{port}"
+    server = LiveServer(tmp_path_factory.mktemp("leonid"), leonid_port=str(port), leonid_secret=SECRET, queue_owner="2")
+    yield server.start(), f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def leonid(shared):
+    """The same, idle, and nobody is known there."""
+    server, own = shared
+    freed(server, time.monotonic())
+    for name in ("ann", "bob"):
+        assert Program(own, name).send("/user_disconnection").json() == {"result": "ok"}
+    return server, own
+
+
+@pytest.fixture
+def own_leonid(live):
+    """A server that a test has for itself: (server, address of the port)."""
+    port = free_port()
+    return live(leonid_port=str(port), leonid_secret=SECRET, queue_owner="2"), f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(params=["own port", "main port"])
@@ -203,8 +221,8 @@ def test_fifty_clients_leave_and_nothing_is_left(leonid):
     assert web.num_threads() <= threads + 3
 
 
-def test_a_crowd_that_prompts_injects_and_disconnects_meets_no_other_error(leonid):
-    server, own = leonid
+def test_a_crowd_that_prompts_injects_and_disconnects_meets_no_other_error(own_leonid):
+    server, own = own_leonid
     statuses, until_then = [], time.monotonic() + 6
 
     def crowd(number):
@@ -243,8 +261,8 @@ def test_a_crowd_that_prompts_injects_and_disconnects_meets_no_other_error(leoni
     assert " ERROR " not in server.log.read_text()
 
 
-def test_a_server_that_stops_cuts_answers_instead_of_ending_them(leonid):
-    server, own = leonid
+def test_a_server_that_stops_cuts_answers_instead_of_ending_them(own_leonid):
+    server, own = own_leonid
     running = Program(own).later(LONG)
     begun(server)
     began = time.monotonic()
@@ -257,24 +275,27 @@ def test_a_server_that_stops_cuts_answers_instead_of_ending_them(leonid):
 def test_a_model_that_dies_in_mid_answer_cuts_the_connection(live):
     server = live(engine="local", leonid_secret=SECRET)
     question = "Tell me a long story about a dragon, a queen and a very old clock."
-    for path, sent in (
-        ("/prompt", {"content": question}), ("/receive_prompt", {"json": {"user_data": token(), "user_prompt": question}}),
-    ):
-        with httpx.Client(base_url=server.url, verify=False, timeout=60) as http, http.stream("POST", path, **sent) as answer:
+    with ExitStack() as stack:
+        begun = []
+        for path, sent in (
+            ("/prompt", {"content": question}), ("/receive_prompt", {"json": {"user_data": token(), "user_prompt": question}}),
+        ):
+            http = stack.enter_context(httpx.Client(base_url=server.url, verify=False, timeout=60))
+            answer = stack.enter_context(http.stream("POST", path, **sent))
             assert answer.status_code == 200
-            pieces = answer.iter_text()
-            next(pieces)
-            server.find("webbot.engines.worker").kill()
+            begun.append(answer.iter_text())
+            next(begun[-1])
+        server.find("webbot.engines.worker").kill()
+        for pieces in begun:
             with pytest.raises(httpx.RemoteProtocolError):
                 list(pieces)
-        until(lambda: server._answers("/readyz"), 60, "the model does not come back")
 
 
 # the port
 
 
-def test_a_conversation_is_found_again_after_a_restart(leonid):
-    server, own = leonid
+def test_a_conversation_is_found_again_after_a_restart(own_leonid):
+    server, own = own_leonid
     assert Program(own).prompt("the word is zebra").status_code == 200
     server.stop()
     server.start()

@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from tests.live.conftest import until
+from tests.live.conftest import LiveServer, until
 
 pytestmark = pytest.mark.slow
 
@@ -39,9 +39,16 @@ class Program:
         return next(int(float(line.split()[-1])) for line in lines if line.startswith("webbot_answers_running "))
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = LiveServer(tmp_path_factory.mktemp("programs"))
+    yield server.start()
+    server.stop()
+
+
 @pytest.fixture
-def program(live):
-    return Program(live())
+def program(server):
+    return Program(server)
 
 
 def leave_a_stream(program, **parameters):
@@ -67,8 +74,7 @@ def test_a_client_that_leaves_frees_the_model(program, leave, parameters):
     assert program.chat("still there?").json()["choices"][0]["message"]["content"] == "still there?"
 
 
-def test_a_turn_is_on_the_open_page_and_leaving_stops_it(live):
-    server = live()
+def test_a_turn_is_on_the_open_page_and_leaving_stops_it(server):
     program, ann = Program(server), server.visitor()
     key, _, _ = ann.answer("I like trees")
     heard = []

@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.live.conftest import until
+from tests.live.conftest import LiveServer, until
 from tests.speech.recordings import QUESTION, needs_ffmpeg, needs_voice, spoken, wav
 
 pytestmark = [pytest.mark.slow, needs_voice, needs_ffmpeg]
@@ -19,9 +19,11 @@ LONG = ("The moon and the stars are far away, and nobody has counted them all. "
 GONE_SECONDS = 2.0
 
 
-@pytest.fixture
-def server(live):
-    return live()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = LiveServer(tmp_path_factory.mktemp("speech"))
+    yield server.start()
+    server.stop()
 
 
 def body(text=LONG, **fields):
@@ -76,7 +78,7 @@ def test_pages_are_served_while_many_speak(server):
 
     def one():
         with program(server) as client:
-            done.append(len(client.post("/v1/audio/speech", json=body(response_format="mp3")).content))
+            done.append(len(client.post("/v1/audio/speech", json=body(LONG[:1500], response_format="mp3")).content))
 
     threads = [threading.Thread(target=one) for _ in range(6)]
     for thread in threads:
@@ -92,7 +94,7 @@ def test_pages_are_served_while_many_speak(server):
             client.post("/v1/audio/speech", json=body(), timeout=0.5)
     for thread in threads:
         thread.join()
-    assert slowest < 2.0 and len(done) == 6 and min(done) > 500_000
+    assert slowest < 2.0 and len(done) == 6 and min(done) > 180_000
     silent(server)
 
 
