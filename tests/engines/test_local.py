@@ -15,7 +15,25 @@ from webbot.models.catalog import STARTER
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 GREEDY = Options(temperature=0)
-LONG = Options(temperature=1.5, top_p=1.0, seed=3)  # the starter rambles on for long
+NEVER = {1: -100.0, 4: -100.0}  # the starter's ends of an answer
+LONG = Options(temperature=1.5, top_p=1.0, seed=3, logit_bias=NEVER)  # it rambles on until its context is full
+
+
+@pytest.fixture(scope="module")
+def narrow_engine(tmp_path_factory):
+    engine = LocalEngine(
+        STARTER, runtime=tmp_path_factory.mktemp("run"), context=100_000, parallel=1, queue=1, queue_owner=1, token_timeout=3,
+    )
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def narrow(narrow_engine):
+    """One answer at a time, one more may wait, and three seconds without a token are a fault; idle."""
+    until(lambda: narrow_engine.state().status == "ready")
+    until(lambda: narrow_engine.load() == {"in_work": 0, "waiting": 0}, 5)
+    return narrow_engine
 
 
 def begin(engine, owner=""):
@@ -30,33 +48,21 @@ def text_of(engine, question):
     return "".join(getattr(event, "text", "") for event in engine.answer(messages(question), GREEDY))
 
 
-def test_a_killed_process_ends_the_answer_and_comes_back(make_local):
-    engine = make_local()
-    running = begin(engine)
+def test_a_killed_process_ends_the_answer_and_comes_back(narrow):
+    running = begin(narrow)
     began = time.monotonic()
-    os.kill(engine.host.pid, signal.SIGKILL)
+    os.kill(narrow.host.pid, signal.SIGKILL)
     with pytest.raises(Unavailable):
         for _ in running:
             pass
     assert time.monotonic() - began < 2
-    assert engine.busy() == 0
-    until(lambda: engine.state().status == "loading", 5)
-    until(lambda: engine.state().status == "ready")
-    assert "Paris" in text_of(engine, "What is the capital of France?")
+    assert narrow.busy() == 0
+    until(lambda: narrow.state().status == "loading", 5)
+    until(lambda: narrow.state().status == "ready")
+    assert "Paris" in text_of(narrow, "What is the capital of France?")
 
 
-def test_a_hung_process_ends_the_answer_after_the_time_out(make_local):
-    engine = make_local(token_timeout=3)
-    running = begin(engine)
-    os.kill(engine.host.pid, signal.SIGSTOP)
-    began = time.monotonic()
-    with pytest.raises(Unavailable):
-        for _ in running:
-            pass
-    assert 2 < time.monotonic() - began < 8
-
-
-def test_it_says_that_it_loads_and_refuses_until_then(tmp_path):
+def test_it_says_that_it_loads_refuses_until_then_and_leaves_nothing_behind(tmp_path):
     engine = LocalEngine(STARTER, runtime=tmp_path)
     try:
         assert engine.state().status == "loading"
@@ -67,15 +73,10 @@ def test_it_says_that_it_loads_and_refuses_until_then(tmp_path):
         said = set()
         until(lambda: said.add((engine.state().progress, engine.state().sentence)) or engine.state().status == "ready")
         assert any(progress and 0 < progress < 1 and sentence for progress, sentence in said)
+        running = begin(engine)
+        pid = engine.host.pid
     finally:
         engine.close()
-
-
-def test_nothing_is_left_after_close(make_local):
-    engine = make_local()
-    running = begin(engine)
-    pid = engine.host.pid
-    engine.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     with pytest.raises(Unavailable):
@@ -83,46 +84,47 @@ def test_nothing_is_left_after_close(make_local):
             pass
 
 
-def test_a_full_queue_refuses_and_is_free_again(make_local):
-    engine = make_local(parallel=1, queue=1, queue_owner=1)
-    first = begin(engine, "alice")
-    waiting = engine.answer(messages("Hello!"), GREEDY, owner="bob")
+def test_a_full_queue_refuses_and_is_free_again(narrow):
+    first = begin(narrow, "alice")
+    waiting = narrow.answer(messages("Hello!"), GREEDY, owner="bob")
     assert next(waiting).text == ""
-    until(lambda: engine.load() == {"in_work": 1, "waiting": 1}, 5)
+    until(lambda: narrow.load() == {"in_work": 1, "waiting": 1}, 5)
     with pytest.raises(TooMany) as refusal:
-        list(engine.answer(messages("Hello!"), GREEDY, owner="carol"))
+        list(narrow.answer(messages("Hello!"), GREEDY, owner="carol"))
     assert refusal.value.retry_after
     first.close()
     assert [event for event in waiting if getattr(event, "text", "")]
-    assert text_of(engine, "Hello!")
+    assert text_of(narrow, "Hello!")
 
 
-def test_a_waiting_answer_that_is_closed_leaves_the_queue(make_local):
-    engine = make_local(parallel=1)
-    first = begin(engine)
-    waiting = engine.answer(messages("Hello!"), GREEDY)
+def test_a_waiting_answer_that_is_closed_leaves_the_queue(narrow):
+    first = begin(narrow)
+    waiting = narrow.answer(messages("Hello!"), GREEDY)
     next(waiting)
-    until(lambda: engine.load()["waiting"] == 1, 5)
+    until(lambda: narrow.load()["waiting"] == 1, 5)
     waiting.close()
-    until(lambda: engine.load() == {"in_work": 1, "waiting": 0}, 5)
+    until(lambda: narrow.load() == {"in_work": 1, "waiting": 0}, 5)
     first.close()
-    until(lambda: engine.load() == {"in_work": 0, "waiting": 0}, 5)
+    until(lambda: narrow.load() == {"in_work": 0, "waiting": 0}, 5)
 
 
-def test_a_waiting_answer_outlives_the_token_time_out(make_local):
+def test_a_waiting_answer_outlives_the_token_time_out(narrow):
     """Waiting in the queue is no hang, as long as the model computes."""
-    engine = make_local(parallel=1, token_timeout=3)
-    first = begin(engine)
+    first = begin(narrow)
     events = []
-    waiting = threading.Thread(target=lambda: events.extend(engine.answer(messages("Hello!"), GREEDY)))
+    waiting = threading.Thread(target=lambda: events.extend(narrow.answer(messages("Hello!"), GREEDY)))
     waiting.start()
-    until_time = time.monotonic() + 4.5
-    for _ in first:
-        if time.monotonic() > until_time:
-            break
+    end = time.monotonic() + 3.5
+    while time.monotonic() < end:
+        next(first)
+    assert not any(getattr(event, "text", "") for event in events)
     first.close()
     waiting.join(30)
     assert any(getattr(event, "text", "") for event in events)
+
+
+def test_the_context_is_never_more_than_the_models_own(narrow):
+    assert narrow.state().context == 2048
 
 
 def test_the_next_turn_finds_the_conversation_in_the_cache(local):
@@ -152,19 +154,26 @@ def test_half_characters_are_refused(local, text):
         list(local.answer(messages(text), GREEDY))
 
 
-def test_the_context_is_never_more_than_the_models_own(make_local):
-    assert make_local(context=300).state().context == 300
-    assert make_local(context=100_000).state().context == 2048
-
-
 def test_an_answer_ends_where_the_context_does(make_local):
     engine = make_local(context=256)
+    assert engine.state().context == 256
     *_, finished = engine.answer(messages("Tell me a very long story."), LONG)
-    if finished.reason == "length":
-        assert finished.usage.prompt_tokens + finished.usage.answer_tokens == 256
+    assert finished.reason == "length"
+    assert finished.usage.prompt_tokens + finished.usage.answer_tokens == 256
 
 
 def test_a_folder_that_is_no_model_fails_with_a_sentence(make_local, tmp_path):
     state = make_local(tmp_path / "nowhere").state()
     assert state.status == "failed"
     assert "nowhere" in state.sentence
+
+
+# The last one: what is hung is killed and would be loaded again for others.
+def test_a_hung_process_ends_the_answer_after_the_time_out(narrow):
+    running = begin(narrow)
+    os.kill(narrow.host.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        for _ in running:
+            pass
+    assert 2 < time.monotonic() - began < 8
