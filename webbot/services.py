@@ -117,9 +117,10 @@ class Services:
 
     def remove(self, name: str) -> None:
         """Deletes the files of a model that webbot downloaded. Raises Conflict for one in use."""
-        if self.speech is not None and self.speech.current.name == name:
-            raise Conflict("{name} serves now. Please use another model first.", name=name)
-        self.fleet.remove(name)
+        found = catalog.find(name, self.settings)
+        if found.kind == "speech" and self.speech is not None and self.speech.serves(found):
+            raise Conflict("{name} serves now. Please use another model first.", name=found.title)
+        self.fleet.remove(found.name)
 
     def coming(self) -> Coming | None:
         return self.fleet.coming

@@ -23,7 +23,7 @@ from webbot.engines.llama_cpp.line import Line
 from webbot.engines.llama_cpp.prompt import GgufPrompts
 from webbot.engines.llama_cpp.runner import Request, Runner
 from webbot.engines.outgoing import Outgoing
-from webbot.engines.processor import physical_cores, resident_bytes
+from webbot.engines.processor import physical_cores
 from webbot.engines.prompts import read_message
 from webbot.errors import BadInput, TooLong, Unusable
 from webbot.modelhost import serve
@@ -65,7 +65,7 @@ class GgufWorker:
         return {
             "context": self.context, "opening": self.prompts.opening, "frame": self.prompts.frame, "tokenizer": self.prompts.name,
             "device": ", ".join(name for name, _ in graphics) or f"{platform.machine()} processor", "parallel": slots,
-            "memory": resident_bytes(), "abilities": [ability for ability in ABILITIES if ability not in missing],
+            "abilities": [ability for ability in ABILITIES if ability not in missing],
         }
 
     def step_seconds(self) -> float:

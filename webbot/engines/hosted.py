@@ -15,7 +15,7 @@ from webbot.modelhost import ModelHost
 
 # The process gives a sign of life every second, on a busy machine a little later.
 LEAST_PATIENCE = 3.0
-INFO = ("context", "opening", "frame", "tokenizer", "memory")
+INFO = ("context", "opening", "frame", "tokenizer")
 
 
 class HostedEngine(Engine):
@@ -31,7 +31,7 @@ class HostedEngine(Engine):
         info = {name: state.info[name] for name in INFO if name in state.info}
         return EngineState(
             name=self.name, status=state.status, progress=state.progress, sentence=state.sentence, starter=self.starter,
-            abilities=frozenset(state.info.get("abilities", ())), **info,
+            abilities=frozenset(state.info.get("abilities", ())), memory=self.host.memory, **info,
         )
 
     def count(self, texts: Sequence[str]) -> list[int]:

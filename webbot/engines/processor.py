@@ -24,12 +24,3 @@ def processor() -> dict[str, set[str]]:
         return {}
     pairs = (line.partition(":") for line in lines)
     return {name.strip(): set(value.split()) for name, _, value in pairs if name.strip() in ("flags", "Features")}
-
-
-def resident_bytes() -> int:
-    """The memory that this process holds; 0 where the system does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")

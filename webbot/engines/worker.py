@@ -71,6 +71,7 @@ class LlamaWorker:
             "context": self.context, "opening": self.prompts.opening, "frame": self.prompts.frame,
             "tokenizer": loaded.tokenizer, "precision": str(loaded.precision).removeprefix("torch."),
             "device": loading.describe_machine(loaded.device), "abilities": self._abilities(),
+            "device_memory": torch.cuda.memory_reserved() if loaded.device.type == "cuda" else 0,
         }
 
     def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:

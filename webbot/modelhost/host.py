@@ -91,6 +91,16 @@ class ModelHost:
     def pid(self) -> int | None:
         return self.process.pid if self.process else None
 
+    @property
+    def memory(self) -> int:
+        """The bytes that the process holds now: of this machine's memory and, as its worker told when it was loaded
+        ("device_memory"), of the GPU's. 0 where the system does not say."""
+        try:
+            pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
+        except (OSError, ValueError, IndexError):
+            pages = 0
+        return pages * os.sysconf("SC_PAGE_SIZE") + self._state.info.get("device_memory", 0)
+
     def _watch(self) -> None:
         while not self._stopping.is_set():
             self._state = HostState(sentence=self._state.sentence if self._crashes else "")

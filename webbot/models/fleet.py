@@ -16,7 +16,7 @@ from webbot.engines.base import Engine, EngineState
 from webbot.engines.ondemand import OnDemandEngine
 from webbot.errors import Conflict, NotFound, Problem, Unavailable
 from webbot.exchange import Coming
-from webbot.models import catalog, choice, plan
+from webbot.models import catalog, choice, manifest, plan
 from webbot.models.catalog import Found
 from webbot.models.pulls import Pulls
 from webbot.models.upstream import Upstream
@@ -124,7 +124,10 @@ class Fleet:
         return {} if found is None else {found.name: plan.need(found, self.settings)}
 
     def check(self, found: Found) -> None:
-        """Raises what speaks against a model on this machine, with figures: it and the speech model find no room together."""
+        """Raises what speaks against a model on this machine: files that are missing or cut, or, with figures, that it and the
+        speech model find no room together."""
+        if found.path is not None:
+            manifest.check(found.path)
         plan.check({**self._beside(), found.name: plan.need(found, self.settings)}, self.settings)
 
     def _admit(self, found: Found) -> None:

@@ -49,7 +49,7 @@ class Hearing(Exchange[Transcriber]):
 
     def needs(self) -> dict[str, int]:
         """The bytes that the model that hears is planned to take, by its name."""
-        return {found.title: plan.need(found, self.settings) for found in self._all() if self._serves(found)}
+        return {found.title: plan.need(found, self.settings) for found in self._all() if self.serves(found)}
 
     def states(self) -> Iterator[ModelState]:
         """Every speech model."""
@@ -58,18 +58,19 @@ class Hearing(Exchange[Transcriber]):
     def _all(self) -> Iterator[Found]:
         return (found for found in catalog.here(self.settings) if found.kind == "speech")
 
-    def _serves(self, found: Found) -> bool:
+    def serves(self, found: Found) -> bool:
+        """Whether that is the model that hears."""
         return found.name.removeprefix("whisper-") == self.current.name.lower().removeprefix("whisper-")
 
     def _state(self, found: Found) -> ModelState:
         told = ModelState(
             name=found.name, title=found.title, kind="speech", status="sleeping" if found.path else "absent", size=found.size,
-            needs=plan.need(found, self.settings), starter=found.starter, removable=found.removable, serves=self._serves(found),
+            needs=plan.need(found, self.settings), starter=found.starter, removable=found.removable, serves=self.serves(found),
         )
         if told.serves:
             state = self.current.state()
             return told.but(status=state.status, progress=state.progress, sentence=state.sentence,
-                            memory=state.info.get("memory", 0))
+                            memory=self.current.host.memory)
         coming = self.coming
         if coming is not None and coming.name == found.title:
             status = told.status if coming.failed else "coming"

@@ -76,5 +76,6 @@ def _upstreams(fleet: Fleet, taken: set[str]) -> Iterator[ModelState]:
                               serves=(serves and name == upstream.first()) or fleet.serving == shown)
             if name in opened:
                 state = opened[name].state()
-                told = told.but(title=name or state.name or REMOTE, status=state.status, sentence=state.sentence, context=state.context)
+                title = name or state.name or REMOTE
+                told = told.but(title=title, status=state.status, sentence=state.sentence, context=state.context)
             yield told
