@@ -15,7 +15,13 @@ from webbot.speech.base import Piece, Spoken
 STEP = 320  # samples of one of the encoder's positions
 OPENING = frozenset("\"'“¿([{-«„‘")
 USUAL = 0.7 * 16_000  # a word is not taken for longer because most words of the recording are drawn out
-NOT_FOUND = "The times of the words could not be found in this recording. Please ask for the times of segments."
+
+
+def not_found() -> Unusable:
+    return Unusable(
+        "The times of the words could not be found in this recording. Please ask for the times of segments.",
+        parameter="timestamp_granularities",
+    )
 
 
 @dataclass(slots=True)
@@ -44,10 +50,10 @@ def placed(path: NDArray[np.int_], tokenizer: Any, pieces: Sequence[Piece], leng
 def _starts(path: NDArray[np.int_], count: int) -> NDArray[np.int_]:
     """The sample where each of `count` tokens begins, and where the last one ends."""
     if path.ndim != 2 or not len(path):
-        raise Unusable(NOT_FOUND, parameter="timestamp_granularities")
+        raise not_found()
     tokens, first = np.unique(path[:, 0], return_index=True)
     if len(tokens) < count + 1:
-        raise Unusable(NOT_FOUND, parameter="timestamp_granularities")
+        raise not_found()
     return np.asarray(path[first, 1] * STEP)
 
 

@@ -2,7 +2,7 @@
 
 FOLDER gets model.bin (16 bits a number; what computes them may take fewer when it loads), config.json and vocabulary.json. It
 is written beside FOLDER first and tried, so that FOLDER is whole or not there. What goes wrong is one line of JSON,
-{"sentence": ...}, and the exit status 1.
+{"problem": ...} as modelhost packs it, and the exit status 1.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from whisper import Whisper
 from whisper.model import LayerNorm, Linear, MultiHeadAttention, ResidualAttentionBlock
 
 from webbot.errors import Problem
+from webbot.modelhost import frames
 from webbot.speech import converted, tokenizer
 from webbot.speech.checkpoint import load_whisper
 from webbot.speech.ctranslate2_whisper import Ctranslate2Whisper
@@ -147,14 +148,14 @@ def main() -> int:
     try:
         write(wanted.file, wanted.folder)
     except Problem as problem:
-        return _failed(str(problem))
+        return _failed(problem)
     except OSError as error:
-        return _failed(f"The folder {wanted.folder} could not be written: {error.strerror}.")
+        return _failed(converted.unwritable(wanted.folder.parent, error))
     return 0
 
 
-def _failed(sentence: str) -> int:
-    sys.stdout.write(json.dumps({"sentence": sentence}) + "\n")
+def _failed(problem: Problem) -> int:
+    sys.stdout.write(json.dumps({"problem": frames.pack_problem(problem)}) + "\n")
     return 1
 
 

@@ -7,6 +7,7 @@ its source, is made again. Knows neither torch nor ctranslate2.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import shutil
@@ -17,7 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from webbot.errors import DiskFull, Unusable
+from webbot.errors import DiskFull, Problem, Unusable
+from webbot.modelhost import frames
 from webbot.settings import ROOT, process_environment
 
 MADE = "made.json"
@@ -73,6 +75,13 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def unwritable(folder: Path, error: OSError) -> Problem:
+    """What to say of a folder that something was to be written to."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("The disk is full; the speech model could not be prepared in {path}.", path=folder)
+    return Unusable("The folder {path} cannot be written: {reason}.", path=folder, reason=error.strerror)
+
+
 def _stamp(path: Path) -> tuple[int, int]:
     seen = path.stat()
     return seen.st_size, seen.st_mtime_ns
@@ -100,7 +109,7 @@ def _convert(source: Path, folder: Path) -> None:
     if process.returncode == 0:
         return
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        raise Unusable(str(json.loads(last)["sentence"]).replace("{", "(").replace("}", ")"))
+        raise frames.unpack_problem(json.loads(last)["problem"])
     raise Unusable(
         "The file {path} could not be prepared for ctranslate2: its process ended early, perhaps for want of memory. Please set "
         "speech_engine=whisper.", path=source,
@@ -122,7 +131,7 @@ def _make_room(source: Path, kept: Path) -> None:
                 shutil.rmtree(made, ignore_errors=True)
         free = shutil.disk_usage(kept).free
     except OSError as error:
-        raise Unusable("The folder {path} cannot be written: {reason}.", path=kept, reason=error.strerror) from error
+        raise unwritable(kept, error) from error
     if free < source.stat().st_size:
         raise DiskFull(
             "The disk has too little room to prepare the speech model: {free} MB are free, {needed} MB are needed.",

@@ -118,7 +118,7 @@ class Ctranslate2Whisper:
         try:
             found = self.model.align(sound.encoded, list(words.sot_sequence), [tokens], frames)[0]
         except (RuntimeError, ValueError) as error:
-            raise Unusable(alignment.NOT_FOUND, parameter="timestamp_granularities") from error
+            raise alignment.not_found() from error
         return alignment.placed(np.asarray(found.alignments), words, pieces, length)
 
 

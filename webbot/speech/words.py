@@ -8,7 +8,7 @@ import torch
 from whisper import Whisper
 from whisper.timing import add_word_timestamps
 
-from webbot.errors import Unusable
+from webbot.speech.alignment import not_found
 from webbot.speech.base import MEL_FRAMES, MEL_HOP, RATE, Piece, Spoken
 
 
@@ -30,10 +30,7 @@ def spoken_words(
                 num_frames=min(MEL_FRAMES, length // MEL_HOP), last_speech_timestamp=0.0,
             )
     except (RuntimeError, ImportError, IndexError, ValueError) as error:
-        raise Unusable(
-            "The times of the words could not be found in this recording. Please ask for the times of segments.",
-            parameter="timestamp_granularities",
-        ) from error
+        raise not_found() from error
     return [
         [Spoken(word["word"], int(word["start"] * RATE), int(word["end"] * RATE)) for word in segment["words"]]
         for segment in segments
