@@ -1,6 +1,6 @@
 """Writes a GGUF model with random weights in a given shape: fast or slow like a real one, and talking nonsense.
 
-`python benchmarks/random_gguf.py FILE [--shape 1b|tiny] [--type q4_k|q8_0|f32]`. The tokens are numbered words; the chat
+`python benchmarks/random_gguf.py FILE [--shape 1b|160m|tiny] [--type q4_k|q8_0|f32]`. The tokens are numbered words; the chat
 template is that of ChatML.
 """
 
@@ -14,6 +14,7 @@ import numpy
 
 SHAPES = {  # 1b is the published shape of Llama 3.2 1B
     "1b": {"width": 2048, "inner": 8192, "layers": 16, "heads": 32, "shared": 8, "head": 64, "tokens": 128_256, "window": 8192},
+    "160m": {"width": 768, "inner": 3072, "layers": 12, "heads": 12, "shared": 4, "head": 64, "tokens": 32_000, "window": 8192},
     "tiny": {"width": 256, "inner": 512, "layers": 2, "heads": 4, "shared": 2, "head": 64, "tokens": 1024, "window": 2048},
 }
 TYPES = {"q4_k": gguf.GGMLQuantizationType.Q4_K, "q8_0": gguf.GGMLQuantizationType.Q8_0, "f32": gguf.GGMLQuantizationType.F32}

@@ -20,9 +20,9 @@ USABLE = 0.9  # of the free memory
 BESIDE = 200_000_000  # bytes for what llama.cpp computes with
 HALF = 2  # bytes of a number in the cache
 SMALL_MODEL = 100_000_000  # parameters
-PIECE_SECONDS = 0.4  # of reading a prompt, in which nothing else goes on
+PIECE_SECONDS = 0.5  # of reading a prompt, in which nothing else goes on
 SPEED = 40e9  # multiplications a second that a core of these years makes, about
-MOST_PIECE, LEAST_PIECE = 512, 32
+MOST_PIECE, LEAST_PIECE = 512, 64
 
 
 def whole(file: Path) -> tuple[Header, list[Path]]:

@@ -49,7 +49,7 @@ class Server:
         self._path = str(wanted.socket)
         wanted.socket.unlink(missing_ok=True)
         self.devices = graphics()
-        with _listening_in(wanted.file, wanted.socket.with_suffix(".log")) as said:
+        with listening_in(wanted.file, wanted.socket.with_suffix(".log")) as said:
             try:
                 self._server = xllamacpp.Server(_parameters(wanted))
             except (RuntimeError, ValueError) as error:
@@ -107,7 +107,7 @@ def _parameters(wanted: Wanted) -> xllamacpp.CommonParams:
 
 
 @contextlib.contextmanager
-def _listening_in(file: Path, log: Path) -> Iterator[Callable[[], str]]:
+def listening_in(file: Path, log: Path) -> Iterator[Callable[[], str]]:
     """Writes what llama.cpp says to `log` while it loads, for its reason; a log that is there already is from a process that
     llama.cpp ended in the middle of it."""
     if log.exists():
