@@ -148,7 +148,7 @@ def opened(weights: Path, kept: Path, device: str, threads: int, report: convert
                 raise
             log.warning("ctranslate2 computes on the CPU: %s", problem)
     elif device == "cuda":
-        raise Unusable("ctranslate2 finds no CUDA device on this machine. Please set device=auto, or speech_engine=whisper.")
+        raise Unusable("The engine ctranslate2 finds no CUDA device here. Please set device=auto, or speech_engine=whisper.")
     if not converted.own(folder):
         try_out(folder, "cpu")
     return Ctranslate2Whisper(folder, "cpu", threads)
@@ -166,8 +166,8 @@ def try_out(folder: Path, device: str) -> None:
     said = ran.stdout.decode(errors="replace").strip() if ran.returncode == REFUSED else ""
     reason = said or (ran.stderr.decode(errors="replace").strip().splitlines() or ["its process ended"])[-1]
     raise Unusable(
-        "ctranslate2 cannot use the model {path} on the device {device}: {reason}", path=folder, device=device,
-        reason=reason[:200],
+        "The engine ctranslate2 cannot use the model {path} on the device {device}: {reason}.", path=folder, device=device,
+        reason=reason[:200].rstrip("."),
     )
 
 

@@ -68,7 +68,9 @@ class SpeechWorker:
             try:
                 from webbot.speech.ctranslate2_whisper import opened
             except ImportError as error:
-                raise Unusable("ctranslate2 is not installed. Please install it, or set speech_engine=whisper.") from error
+                raise Unusable(
+                    "The package ctranslate2 is not installed. Please install it, or set speech_engine=whisper.",
+                ) from error
             return opened(wanted.weights, wanted.converted, wanted.device, wanted.threads, report)
         from webbot.speech.openai_whisper import OpenaiWhisper
 
