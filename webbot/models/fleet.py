@@ -192,7 +192,7 @@ class Fleet:
         except NotFound:
             found = None
         if found is None:
-            self.engine(name, known=True)
+            self.engine(name or "(none)", known=True)
         return found
 
     def _switch(self, name: str, title: str) -> None:
