@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,7 +31,7 @@ def find_chromium():
 
 @pytest.fixture(scope="module")
 def browser():
-    """A Chromium for the tests of a module; each test has contexts of its own."""
+    """A Chromium for the tests of a module."""
     path = find_chromium()
     if path is None:
         pytest.skip("no Chromium here: sudo apt-get install chromium")
@@ -94,22 +95,54 @@ class Watch:
         dialog.dismiss()
 
 
+class Window:
+    """A browser's window that one visitor after another uses, because a new one costs a second of the processor."""
+
+    def __init__(self, browser, server, options):
+        self.context = browser.new_context(
+            base_url=server.url, ignore_https_errors=True, **{"locale": "en-US", **options}
+        )
+        self.context.set_default_timeout(PATIENCE)
+        self.watch = Watch(self.context, urlsplit(server.url).netloc)
+        self.page = self.context.new_page()
+        self.size = self.page.viewport_size
+
+    def leave(self):
+        """Nothing of this visitor is left: no cookie, no draft, no other tab, no script that goes on."""
+        first, *others = self.context.pages
+        assert first is self.page
+        for page in others:
+            page.close()
+        if first.url.startswith("http"):
+            first.evaluate("sessionStorage.clear()")
+        first.goto("about:blank")
+        first.set_viewport_size(self.size)
+        self.context.clear_cookies()
+
+
+@pytest.fixture(scope="module")
+def windows(browser):
+    """The windows of a module that nobody uses, by server and options."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def visit(browser):
+def visit(browser, windows):
     """Opens a page of a server for a new visitor: `visit(server, path, **options of the browser context)` gives a Talk."""
-    opened = []
+    used = []
 
     def open_page(server, path="/", **options):
-        context = browser.new_context(base_url=server.url, ignore_https_errors=True, **{"locale": "en-US", **options})
-        context.set_default_timeout(PATIENCE)
-        watch = Watch(context, urlsplit(server.url).netloc)
-        opened.append((context, watch))
-        page = context.new_page()
-        page.goto(path)
-        return Talk(page, server, watch)
+        free = windows[server.url, repr(sorted(options.items()))]
+        window = free.pop() if free else Window(browser, server, options)
+        used.append((window, free))
+        window.page.goto(path)
+        return Talk(window.page, server, window.watch)
 
     yield open_page
-    for context, _ in opened:
-        context.close()
-    trouble = [line for _, watch in opened for line in watch.trouble]
+    trouble = []
+    for window, free in used:
+        window.leave()
+        trouble += window.watch.trouble
+        window.watch.trouble = []
+        free.append(window)
     assert not trouble, "\n".join(trouble)

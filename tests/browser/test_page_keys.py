@@ -82,6 +82,7 @@ def test_editing_the_last_question_in_place(talk):
     box.press("Escape")
     expect(box).to_be_hidden()
     talk.last.locator("details.edit summary").press("Enter")
+    expect(box).to_be_focused()
     box.fill("a better question")
     box.press("Enter")
     expect(talk.last.locator(".asked")).to_have_text("a better question")

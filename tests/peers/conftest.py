@@ -6,10 +6,10 @@ import ssl
 
 import pytest
 
-from tests.browser.conftest import browser, serve, visit
+from tests.browser.conftest import browser, serve, visit, windows
 from tests.live.conftest import LiveServer, until
 
-__all__ = ["browser", "serve", "visit"]  # fixtures of the page's tests
+__all__ = ["browser", "serve", "visit", "windows"]  # fixtures of the page's tests
 CALLS = "1000000"  # requests a minute: none of these tests is about the brake
 
 
