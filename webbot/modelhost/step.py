@@ -13,6 +13,10 @@ class Step:
         self._began: float | None = None
 
     def __enter__(self) -> None:
+        self.again()
+
+    def again(self) -> None:
+        """The next part of the computation begins."""
         self._began = time.monotonic()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -22,14 +22,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from webbot.errors import BadInput, TooMany, Unusable
-from webbot.modelhost import LEFT, awaited, serve
+from webbot.modelhost import LEFT, Step, awaited, serve
 from webbot.speech import audio, vad
 from webbot.speech.segments import Segment, Wishes
 
 if TYPE_CHECKING:
     from webbot.speech.base import Whisper
-    from webbot.speech.recogniser import Recogniser
+    from webbot.speech.recogniser import Heard, Recogniser
 
+SLOWEST_STEP = 120.0  # seconds: the largest model reads 30 s of sound on a slow processor
 LONGEST_QUEUE = 16  # recordings that may wait beside the one in work
 NO_WORDS = "Somebody spoke, but no words could be made out. Please say it again, closer to the microphone."
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class SpeechWorker:
         self.arguments = arguments
         self.decoders = ThreadPoolExecutor(2, "decode")
         self.whisper = ThreadPoolExecutor(1, "whisper")
-        self.inside = 0
+        self.inside, self.step = 0, Step()
         self.lock = threading.Lock()
         self.resample: audio.Resampler | None = None
         self.recogniser: Recogniser
@@ -102,7 +103,7 @@ class SpeechWorker:
         if samples is LEFT:
             return
         found: queue.SimpleQueue[Segment] = queue.SimpleQueue()
-        hearing = self.whisper.submit(self.recogniser.hear, samples, wishes, left.is_set, found.put)
+        hearing = self.whisper.submit(self._hear, samples, wishes, left, found.put)
         heard = yield from awaited(hearing, gone, lambda: _segments(found))
         if heard is LEFT:
             return
@@ -112,6 +113,20 @@ class SpeechWorker:
             "language_name": self.recogniser.language_name(heard.language) if heard.text else "",
             "seconds": len(samples) / audio.RATE, "took": time.monotonic() - began, "sentence": sentence,
         }
+
+    def _hear(self, samples: audio.Samples, wishes: Wishes, left: threading.Event, tell: Callable[[Segment], None]) -> Heard:
+        """One recording. A step is what is computed between two looks at whether the client has left."""
+
+        def gone() -> bool:
+            self.step.again()
+            return left.is_set()
+
+        with self.step:
+            return self.recogniser.hear(samples, wishes, gone, tell)
+
+    def step_seconds(self) -> float:
+        """How much longer the present step takes than any should: then it hangs, whether somebody waits for it or not."""
+        return max(0.0, self.step.seconds() - SLOWEST_STEP)
 
     def _decode(self, payload: bytes) -> audio.Samples:
         wanted = self.arguments
