@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from webbot.engines.answering import AnsweringWorker
 from webbot.engines.base import ABILITIES
 from webbot.engines.following import follow
-from webbot.engines.llama import limits
 from webbot.engines.llama.machine import free_memory
 from webbot.engines.llama_cpp import asked as asking
 from webbot.engines.llama_cpp import check
@@ -24,14 +24,13 @@ from webbot.engines.llama_cpp.prompt import GgufPrompts
 from webbot.engines.llama_cpp.runner import Request, Runner
 from webbot.engines.outgoing import Outgoing
 from webbot.engines.processor import physical_cores
-from webbot.engines.prompts import read_message
-from webbot.errors import BadInput, TooLong, Unusable
+from webbot.errors import Unusable
 from webbot.modelhost import serve
 
 MOST_STRUCTURE = 0.5  # of the window, for what the template itself says in a conversation of two messages
 
 
-class GgufWorker:
+class GgufWorker(AnsweringWorker):
     """What modelhost serves. `arguments` are those of the command line."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
@@ -71,20 +70,9 @@ class GgufWorker:
     def step_seconds(self) -> float:
         return self.runner.idle_seconds() if hasattr(self, "runner") else 0.0
 
-    def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-        if "count" in request:
-            yield {"counts": self.prompts.count(request["count"])}
-        elif "load" in request:
-            in_work, waiting = self.runner.load()
-            yield {"in_work": in_work, "waiting": waiting}
-        elif "embed" in request:
-            raise BadInput("The model makes no embeddings.", parameter="model")
-        else:
-            yield from self._answer(request, gone)
-
-    def _answer(self, request: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    def answer(self, request: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         began = time.monotonic()
-        prompt = self._prompt(request)
+        prompt = self.prompt_of(request)
         asked = asking.read(request["options"], self.prompts.size, self.prompts)
         room = self.context - len(prompt)
         answer = Request(prompt=prompt, limit=min(asked.limit or room, room), owner=request.get("owner", ""), asked=asked)
@@ -94,17 +82,8 @@ class GgufWorker:
         finally:
             self.runner.cancel(answer)
 
-    def _prompt(self, request: dict[str, Any]) -> list[int]:
-        if "complete" in request:
-            if request["options"].get("tools"):
-                raise BadInput("Only a conversation can call functions.", parameter="tools")
-            prompt = [*self.prompts.beginning, *self.prompts.read_plain(request["complete"], "prompt")]
-        else:
-            messages = [read_message(message) for message in request["messages"]]
-            prompt = self.prompts.build(messages, limits.tools_of(request["options"]))
-        if len(prompt) >= self.context:
-            raise TooLong("The prompt has {count} tokens, the model reads {limit}.", count=len(prompt), limit=self.context)
-        return prompt
+    def read_plain(self, text: str | Sequence[int], parameter: str) -> list[int]:
+        return [*self.prompts.beginning, *self.prompts.read_plain(text, parameter)]
 
 
 def main() -> None:

@@ -20,16 +20,16 @@ from __future__ import annotations
 import argparse
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from webbot.engines.answering import AnsweringWorker
 from webbot.engines.base import ABILITIES
 from webbot.engines.following import POLL_SECONDS, follow
 from webbot.engines.llama import folder
-from webbot.engines.prompts import read_message
-from webbot.errors import CONTEXT_EXCEEDED, BadInput, Problem, TooLong, Unusable
+from webbot.errors import CONTEXT_EXCEEDED, Problem, TooLong, Unusable
 from webbot.modelhost import serve
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from webbot.engines.llama.wishes import Wishes
 
 
-class LlamaWorker:
+class LlamaWorker(AnsweringWorker):
     """What modelhost serves. `arguments` are those of the command line."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
@@ -74,17 +74,6 @@ class LlamaWorker:
             "device_memory": torch.cuda.memory_reserved() if loaded.device.type == "cuda" else 0,
         }
 
-    def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-        if "count" in request:
-            yield {"counts": self.prompts.count(request["count"])}
-        elif "load" in request:
-            in_work, waiting = self.runner.load()
-            yield {"in_work": in_work, "waiting": waiting}
-        elif "embed" in request:
-            yield from self._embed(request, gone)
-        else:
-            yield from self._answer(request, gone)
-
     def step_seconds(self) -> float:
         return self.runner.step.seconds() if hasattr(self, "runner") else 0.0
 
@@ -94,33 +83,23 @@ class LlamaWorker:
             missing |= {"schema", "logprobs"}
         return [ability for ability in ABILITIES if ability not in missing]
 
-    def _answer(self, asked: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    def answer(self, request: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         from webbot.engines.llama import wishes
         from webbot.engines.llama.outgoing import Outgoing
 
         began = time.monotonic()
-        prompt = self._prompt(asked)
-        wish = wishes.read(asked["options"], self.vocabulary, self.prompts)
+        prompt = self.prompt_of(request)
+        wish = wishes.read(request["options"], self.vocabulary, self.prompts)
         outgoing = Outgoing(self.prompts.decode, self.vocabulary.bytes_of, wish.stops, wish.calls, scored=wish.scored)
-        request = self._request(asked, prompt, wish)
-        self.runner.submit(request)
+        answer = self._request(request, prompt, wish)
+        self.runner.submit(answer)
         try:
-            yield from follow(request, self.runner, outgoing, gone, began)
+            yield from follow(answer, self.runner, outgoing, gone, began)
         finally:
-            self.runner.cancel(request)
+            self.runner.cancel(answer)
 
-    def _prompt(self, asked: dict[str, Any]) -> list[int]:
-        from webbot.engines.llama.limits import tools_of
-
-        if "complete" in asked:
-            if asked["options"].get("tools"):
-                raise BadInput("Only a conversation can call functions.", parameter="tools")
-            prompt = [*self.vocabulary.beginning, *self.vocabulary.read(asked["complete"], "prompt")]
-        else:
-            prompt = self.prompts.build([read_message(message) for message in asked["messages"]], tools_of(asked["options"]))
-        if len(prompt) >= self.context:
-            raise TooLong("The prompt has {count} tokens, the model reads {limit}.", count=len(prompt), limit=self.context)
-        return prompt
+    def read_plain(self, text: str | Sequence[int], parameter: str) -> list[int]:
+        return [*self.vocabulary.beginning, *self.vocabulary.read(text, parameter)]
 
     def _request(self, asked: dict[str, Any], prompt: list[int], wish: Wishes) -> Request:
         from webbot.engines.llama.runner import Request
@@ -134,17 +113,17 @@ class LlamaWorker:
             top_p=wish.top_p, random=Random(asked["options"].get("seed")), shaping=wish.shaping,
         )
 
-    def _embed(self, asked: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    def embed(self, request: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         from webbot.engines.llama.embedding import Embedding
 
         beginning = self.vocabulary.beginning
-        texts = [[*beginning, *self.vocabulary.read(text, f"input[{number}]")] for number, text in enumerate(asked["embed"])]
+        texts = [[*beginning, *self.vocabulary.read(text, f"input[{number}]")] for number, text in enumerate(request["embed"])]
         for number, text in enumerate(texts):
             if len(text) > self.context:
                 raise TooLong("The text has {count} tokens, the model reads {limit}.", count=len(text), limit=self.context,
                               parameter=f"input[{number}]", code=CONTEXT_EXCEEDED)
         if texts:
-            embedding = Embedding(texts=texts, skipped=len(beginning), owner=asked.get("owner", ""))
+            embedding = Embedding(texts=texts, skipped=len(beginning), owner=request.get("owner", ""))
             self.runner.submit(embedding)
             try:
                 yield from _follow_embedding(embedding, self.runner, gone)
