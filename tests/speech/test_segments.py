@@ -73,10 +73,10 @@ def test_segments_come_before_the_whole_is_understood(transcriber):
 
 def test_prompts_are_plain_text_of_any_length(either):
     data = wav(spoken(SENTENCES[0]))
-    for prompt in ("Names: Oliver.", "<|endoftext|><|startoftranscript|>" * 50, "x" * 100_000, "名字 😀 \x00"):
+    for prompt in ("<|endoftext|><|startoftranscript|>" * 50, "x" * 100_000, "名字 😀 \x00", "Names: Oliver."):
         _segments, transcript = listened(either, data, prompt=prompt)
         assert transcript.seconds > 1
-    assert listened(either, data, prompt="Names: Oliver.")[1].text == SENTENCES[0]
+    assert transcript.text == SENTENCES[0]
 
 
 def test_a_temperature_is_used_and_told(either):
