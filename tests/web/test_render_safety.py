@@ -138,10 +138,11 @@ def test_every_text_is_done_in_bounded_time(unit, markup):
 
 @pytest.mark.slow
 def test_every_language_is_coloured_in_bounded_time():
+    """What takes the square of its length takes 4 s for 8000 characters where it takes 1 s for half of them."""
     from webbot.web.markup import code
 
     for language in sorted(code.LANGUAGES):
         for unit in ("(", "'", "/*", "<a ", "{", "\\", "\n ", "${"):
             start = time.process_time()
-            code.coloured((unit * 8_000)[:8_000], language)
-            assert time.process_time() - start < 4, (language, unit)
+            code.coloured((unit * 4_000)[:4_000], language)
+            assert time.process_time() - start < 1, (language, unit)
