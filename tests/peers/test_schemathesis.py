@@ -142,7 +142,7 @@ def operations(schema):
 
 def send(examiner: Examiner, schema, total: int, start: int, act) -> None:
     """Sends `total` cases: as many of each operation, without a body a quarter as many; half of them break the document."""
-    found = operations(schema)
+    found, nothing = operations(schema), set()
     weights = [4 if operation.method.upper() == "POST" else 1 for operation in found]
     before = sum(examiner.sent.values())
     for turn in range(200):  # what an operation has too few different cases for is sent by the others
@@ -153,19 +153,27 @@ def send(examiner: Examiner, schema, total: int, start: int, act) -> None:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 share = -(-left * weight // (2 * sum(weights)))
                 missing = total - (sum(examiner.sent.values()) - before)
-                if missing > 0:
-                    draw(operation, mode, min(share, missing), start + turn, act)
+                if missing <= 0 or (operation.label, mode) in nothing:
+                    continue
+                if not draw(operation, mode, min(share, missing), start + turn, act):
+                    nothing.add((operation.label, mode))
 
 
-def draw(operation, mode, count, start, act) -> None:
+def draw(operation, mode, count, start, act) -> int:
+    """Sends up to `count` cases: how many there were."""
+    drawn = 0
+
     @seed(SEED * 1000 + start)
     @settings(max_examples=count, database=None, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(operation.as_strategy(generation_mode=mode))
     def each(case):
+        nonlocal drawn
+        drawn += 1
         act(make_likely(case, mode))
 
     with contextlib.suppress(Unsatisfiable):  # nothing can be wrong about a request without parts
         each()
+    return drawn
 
 
 def make_likely(case, mode):
