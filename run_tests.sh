@@ -5,7 +5,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 VENV=${WEBBOT_VENV:-$ROOT/.venv}
 STAMP=$VENV/tests-installed-for
-LIMIT=${LIMIT:-20m}   # for each of the two parts; each test has its own limit in pyproject.toml
+LIMIT=${LIMIT:-20m}   # for each of the three parts; each test has its own limit in pyproject.toml
 
 usage() {
   cat <<'END'
@@ -68,12 +68,15 @@ main() {
   if command -v timeout >/dev/null; then limited=(timeout --foreground --signal INT --kill-after 30 "$LIMIT"); fi
   local tests=("${limited[@]}" "$VENV/bin/python" -m pytest)
   if [ "${#marks[@]}" != 0 ] || [ "$#" != 0 ]; then exec "${tests[@]}" ${marks[@]+"${marks[@]}"} "$@"; fi
-  # Files beside one another first, then one after another those that would feel it.
-  local failed=0
-  # One thread for each model: the threads of several would wait for one another in turns.
-  OMP_NUM_THREADS=1 "${tests[@]}" -m "not alone" --numprocesses auto --dist loadfile || failed=$?
-  if [ "$failed" -gt 1 ]; then exit "$failed"; fi  # interrupted, or pytest itself failed
-  "${tests[@]}" -m alone || failed=$?
+  # The longest files first, beside one another; then those that wait and would feel the rest; then those that would feel anybody.
+  local failed=0 part
+  local beside=(--numprocesses auto --dist loadfile --no-loadscope-reorder)
+  for part in "not alone and not calm" calm alone; do
+    if [ "$part" = alone ]; then beside=(); fi
+    # One thread for each model: the threads of several would wait for one another in turns.
+    OMP_NUM_THREADS=1 "${tests[@]}" -m "$part" ${beside[@]+"${beside[@]}"} || failed=$?
+    if [ "$failed" -gt 1 ]; then exit "$failed"; fi  # interrupted, or pytest itself failed
+  done
   exit "$failed"
 }
 

@@ -4,24 +4,69 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-# These measure times, or the whole machine: beside other tests they would see those.
-ALONE = (
-    "browser/test_page_away.py", "browser/test_voice", "live/test_exchange.py", "live/test_faults.py",
-    "live/test_programs_load.py", "modelhost/", "store/test_sql_faults.py", "store/test_sql_speed.py", "test_server.py",
-    "test_scripts.py",
+# run_tests.sh runs the tests in three parts. These measure times as short as a moment: each for itself.
+ALONE = ("modelhost/", "store/test_sql_speed.py")
+# These mostly wait, and measure how long: two of them beside one another, where the machine has time for both.
+CALM = (
+    "browser/test_voice", "browser/test_page_away.py", "test_server.py", "live/test_programs_load.py", "live/test_faults.py",
+    "store/test_sql_faults.py", "test_scripts.py",
+)
+PARTS = {"alone": ALONE, "calm": CALM}
+REST = "not alone and not calm"
+# The rest is shared by as many processes as there are processors, a file to each; these go to the same one, because they share a
+# model or a server. What takes long comes first, so that all are done at the same time.
+TOGETHER = ("engines/", "peers/test_openai", "peers/test_l", "peers/test_npm", "speech/")
+FIRST = (
+    "engines/", "speech/", "peers/test_schemathesis.py", "peers/", "live/test_exchange.py", "web/v1/test_audio_doors.py",
+    "browser/", "live/", "web/test_page_script.py",
 )
 ROOT = Path(__file__).parent
 ALL = os.environ.get("WEBBOT_TEST_ALL", "").lower() in ("1", "true", "yes", "on")
 left_out: list[str] = []
 
 
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
+
+
+def part_of(name: str) -> str:
+    return next((part for part, names in PARTS.items() if name.startswith(names)), "")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files that have no test of the part are not read: with torch and others that they import, that takes long."""
+    wanted, name = config.option.markexpr, name_of(collection_path)
+    if collection_path.suffix != ".py" or wanted not in (*PARTS, REST) or part_of(name) == wanted:
+        return None
+    unwanted = part_of(name) != "" if wanted == REST else f"mark.{wanted}" not in collection_path.read_text()
+    return True if unwanted else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((number for number, name in enumerate(FIRST) if name_of(item.path).startswith(name)), len(FIRST))
+
     for item in items:
-        if item.path.relative_to(ROOT).as_posix().startswith(ALONE):
-            item.add_marker("alone")
+        part = part_of(name_of(item.path))
+        if part and item.get_closest_marker("alone") is None:
+            item.add_marker(part)
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            name = super()._split_scope(nodeid)
+            return next((shared for shared in TOGETHER if name.removeprefix("tests/").startswith(shared)), name)
+
+    return Together(config, log) if config.option.dist == "loadfile" else None
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -83,6 +83,7 @@ def test_the_words_can_be_changed_before_they_are_sent(speak, tmp_path):
     talk = speak(padded(spoken_wav(tmp_path / "question.wav", "What is the capital of France?"), tmp_path))
     page = talk.page
     page.click('[data-voice="talk"]')
+    expect(page.locator(".listening")).to_be_visible()
     page.wait_for_timeout(3500)
     send(page)
     expect(talk.box).to_have_value("What is the capital of France?")
@@ -98,6 +99,7 @@ def test_silence_asks_nothing(speak, tmp_path):
     talk = speak(silent_wav(tmp_path / "silence.wav"))
     page = talk.page
     page.click('[data-voice="talk"]')
+    expect(page.locator(".listening")).to_be_visible()
     page.wait_for_timeout(3500)
     send(page)
     expect(page.locator("#troubles")).to_contain_text("No sound comes from the microphone")

@@ -41,6 +41,7 @@ def connect(server, seconds=20):
 # a crowd
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_two_hundred_clients_stream_beside_a_hundred_pages(live):
     """A word is on its way from the moment that the engine says it, which it carries with it, to the client's hands: that cannot
