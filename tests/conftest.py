@@ -22,7 +22,7 @@ REST = "not alone and not calm"
 TOGETHER = ("engines/", "peers/test_openai", "peers/test_l", "peers/test_npm", "speech/")
 FIRST = (
     "engines/", "speech/", "peers/test_schemathesis.py", "peers/", "live/test_exchange.py", "web/v1/test_audio_doors.py",
-    "browser/", "live/", "web/test_page_script.py",
+    "browser/", "live/",
 )
 ROOT = Path(__file__).parent
 ALL = os.environ.get("WEBBOT_TEST_ALL", "").lower() in ("1", "true", "yes", "on")

@@ -193,9 +193,10 @@ def test_spoken_answers_are_switched(talk):
 
 
 def test_reading_back_is_not_disturbed(talk):
-    """Who has scrolled up stays there while an answer grows, and is offered the way down."""
+    """The page follows the text for who is at its end. Who has scrolled up stays there, and is offered the way down."""
     talk.ask("\n\n".join(f"line {number}" for number in range(60)))
-    place = talk.page.locator("#talk")
+    place, end = talk.page.locator("#talk"), talk.last.locator(".said > :last-child").last
+    expect(end).to_be_in_viewport()
     talk.begin("\n\n".join(f"more {number}" for number in range(40)))
     expect(talk.last.locator(".said")).to_contain_text("more 3")
     place.hover()
@@ -205,4 +206,5 @@ def test_reading_back_is_not_disturbed(talk):
     talk.answer()
     assert place.evaluate("each => each.scrollTop") == pytest.approx(stayed, abs=2)
     talk.page.locator("#newer").click()
-    expect(talk.last.locator(".said > :last-child").last).to_be_in_viewport()
+    expect(end).to_be_in_viewport()
+    expect(talk.page.locator("#newer")).to_be_hidden()

@@ -60,6 +60,7 @@ def test_the_welcome(visit, server):
     assert page.locator(".writing button:visible").count() == 2, "the microphone and Send"
     in_sight(page, "#composer")
     in_sight(page, ".welcome")
+    assert page.locator("#question").evaluate("each => getComputedStyle(each).fontSize") == "16px", "smaller ones are zoomed in"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -13,7 +13,10 @@ LONG = " ".join(f"w{number}" for number in range(400))  # eight seconds
 
 def test_a_question_is_answered(visit, echo):
     talk = visit(echo)
+    talk.page.evaluate("window.same = true")
     assert talk.ask("Good morning to you") == "Good morning to you"
+    assert "/c/" in talk.moved()
+    assert talk.page.evaluate("window.same"), "without a reload"
     assert talk.asked(talk.last) == "Good morning to you"
     expect(talk.page).to_have_title(re.compile("^Good morning to you"))
     expect(talk.box).to_have_value("")
@@ -36,6 +39,8 @@ def test_stop_in_mid_answer(visit, echo):
     talk.begin(LONG)
     expect(halt).to_be_visible()
     expect(send).to_be_hidden()
+    expect(talk.page).to_have_title(re.compile("^●"))
+    expect(talk.page.locator(".list .live")).to_have_count(1)
     expect(talk.last.locator(".said")).to_contain_text("w20")
     with talk.page.expect_response("**/stop") as stopped:
         halt.click()
@@ -46,10 +51,26 @@ def test_stop_in_mid_answer(visit, echo):
     expect(talk.last.locator(".note")).to_have_text("Stopped here.")
     expect(send).to_be_visible()
     expect(halt).to_be_hidden()
+    expect(talk.page).not_to_have_title(re.compile("●"))
     kept = talk.said(talk.last).split()
     assert 20 < len(kept) < 390
     assert kept == LONG.split()[: len(kept)], "what was written stays"
     assert talk.ask("And now this") == "And now this"
+
+
+def test_a_question_that_comes_too_early_comes_back_into_the_box(visit, echo):
+    talk = visit(echo)
+    talk.begin(LONG)
+    talk.box.fill("too early")
+    talk.box.press("Enter")
+    expect(talk.page.locator("#troubles .trouble")).to_contain_text("still being written")
+    expect(talk.box).to_have_value("too early")
+    talk.moved()
+    talk.page.reload()
+    expect(talk.box).to_have_value("too early")
+    expect(talk.turns).to_have_count(1)
+    talk.page.locator("#halt").click()
+    expect(talk.last.locator(".note")).to_have_text("Stopped here.")
 
 
 def test_escape_stops(visit, echo):
