@@ -17,7 +17,7 @@ SMALL_TALK = (
 @pytest.fixture(scope="module")
 def starter(serve):
     """The starter with a window that is soon full, always taking the likeliest token."""
-    return serve(engine="local", temperature="0", context=str(WINDOW), threads="2")
+    return serve(engine="local", temperature="0", context=str(WINDOW), threads="1")
 
 
 def meter(talk):

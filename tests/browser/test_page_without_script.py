@@ -167,7 +167,7 @@ def recording(tmp_path_factory):
 
 @pytest.mark.model
 def test_a_recording_from_a_file(visit, serve, recording):
-    server = serve(engine="local", speech="1", temperature="0", threads="2")
+    server = serve(engine="local", speech="1", temperature="0", threads="1")
     until(lambda: httpx.get(f"{server.url}/readyz", verify=False).json()["parts"]["speech"]["status"] == "ready", 60)
     talk = visit(server, **NO_SCRIPT)
     talk.page.locator("#file").set_input_files(recording)
