@@ -1,6 +1,7 @@
 """A model that is loaded when it is asked, and leaves the memory when nobody asks."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -81,9 +82,11 @@ def test_it_does_not_wait_for_who_is_being_woken(made):
     """Two models that make room for each other must not wait for each other."""
     waking, go_on = threading.Event(), threading.Event()
 
+    @contextmanager
     def slowly():
         waking.set()
         go_on.wait(5)
+        yield
 
     engine = OnDemandEngine(made, EngineState(name="Echo", status="sleeping"), slowly)
     thread = threading.Thread(target=engine.wake)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.engines.conftest import messages
 from webbot import settings as table
+from webbot.chat.waiting import ready
 from webbot.engines.base import EngineState
 from webbot.engines.echo import EchoEngine
 from webbot.errors import Conflict, NotFound, Problem, Unavailable
@@ -222,6 +223,7 @@ class TestMemory:
     def test_an_idle_model_leaves_for_another(self, world):
         fleet = world.fleet(model="alpha", **self.room_for(world, 1))
         for name in ("alpha", "beta", "alpha"):
+            ready(fleet.engine(name))
             assert text(fleet.engine(name)) == "hello"
         assert [(model.name, model.closed) for model in world.made] == [("alpha", True), ("beta", True), ("alpha", False)]
 
@@ -234,8 +236,35 @@ class TestMemory:
     def test_the_longest_unused_leaves(self, world):
         fleet = world.fleet(model="alpha", **self.room_for(world, 2))
         for name in ("alpha", "beta", "alpha", "starter"):
+            ready(fleet.engine(name))
             text(fleet.engine(name))
         assert {model.name for model in world.made if model.closed} == {"beta"}
+
+    def test_those_who_ask_at_once_are_served_one_after_the_other(self, world):
+        """And never more of them are in the memory than it holds."""
+        fleet = world.fleet(model="alpha", **self.room_for(world, 1))
+        most, told = [], []
+
+        def ask(name):
+            ready(fleet.engine(name))
+            told.append(text(fleet.engine(name)))
+            most.append(sum(not model.closed for model in world.made))
+
+        threads = [threading.Thread(target=ask, args=(name,)) for name in ("alpha", "beta", "starter")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert told == ["hello"] * 3 and max(most) == 1
+
+    def test_one_that_loads_is_not_sent_away(self, world):
+        world.ready["alpha"] = threading.Event()
+        fleet = world.fleet(model="alpha", **self.room_for(world, 1))
+        fleet.wake()
+        time.sleep(1.1)
+        with pytest.raises(Unavailable):
+            fleet.engine("beta").wake()
+        assert not world.made[0].closed
 
     def test_one_that_answers_is_not_sent_away(self, world):
         fleet = world.fleet(model="alpha", **self.room_for(world, 1))
@@ -287,6 +316,16 @@ def test_nothing_is_left_after_close(world):
     assert all(model.closed for model in world.made)
     with pytest.raises(Unavailable):
         fleet.engine().wake()
+
+
+def test_what_is_on_its_way_to_serve_is_not_removed(world):
+    world.ready["beta"] = threading.Event()
+    fleet = world.fleet(model="alpha")
+    fleet.use("beta")
+    with pytest.raises(Conflict):
+        fleet.remove("beta")
+    world.ready["beta"].set()
+    until(lambda: fleet.serving == "beta")
 
 
 def test_what_serves_is_not_removed_and_strangers_files_are_not(world):

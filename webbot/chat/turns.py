@@ -19,6 +19,7 @@ from webbot.chat.completing import Completing
 from webbot.chat.growing import Growing
 from webbot.chat.news import Changed, Gone
 from webbot.chat.sight import Sight, budget_of
+from webbot.chat.waiting import woken
 from webbot.engines.base import Engine, Engines, EngineState
 from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong, Unavailable
 from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Preparing, Started, Window
@@ -80,8 +81,7 @@ class Chat:
         about = dataclasses.replace(about, **own)  # type: ignore[arg-type]
         with self._claimed(conversation):
             engine = self.engines.engine(about.model)
-            engine.wake()
-            state, window = engine.state(), None
+            state, window = woken(engine), None
             if state.status == "failed":
                 raise Unavailable(state.sentence or "The language model is not running.", retry_after=5)
             question = Message(role="user", text=text, spoken=spoken or {})
@@ -194,7 +194,7 @@ class Chat:
     def _prepared(self, reply: Reply, about: Conversation, engine: Engine) -> Generator[Event, None, Window]:
         """Waits until the model is loaded, and says how far it is; then what it sees. Raises TooLong and Unavailable."""
         told = None
-        while (state := engine.state()).status != "ready":
+        while (state := woken(engine)).status != "ready":
             if state.status == "failed":
                 raise Unavailable(state.sentence or "The language model is not running.")
             preparing = Preparing(state.name, state.progress, state.sentence)

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import Unavailable
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 TICK_SECONDS = 0.05
 
 
+def woken(engine: Engine) -> EngineState:
+    """The engine's state; a sleeping one is woken. One that has to wait for room in memory is loading, and says so.
+
+    Raises what speaks against it for good.
+    """
+    try:
+        engine.wake()
+    except Unavailable as problem:
+        if problem.retry_after is None:
+            raise
+        return replace(engine.state(), status="loading", sentence=str(problem))
+    return engine.state()
+
+
 def ready(engine: Engine) -> EngineState:
-    """The engine's state once it is ready; a sleeping one is woken. Raises Unavailable when it failed or does not come up in
-    time, and what `wake` raises."""
-    engine.wake()
+    """The engine's state once it is ready. Raises Unavailable when it failed or does not come up in time, and what `woken`
+    raises."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
-        state = engine.state()
+        state = woken(engine)
         if state.status == "ready":
             return state
         if state.status == "failed" or time.monotonic() > until:

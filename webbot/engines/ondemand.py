@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
 from webbot.engines.base import Embeddings, Engine, EngineState
@@ -16,10 +16,14 @@ from webbot.messages import Called, Delta, Finished, Message, Options
 class OnDemandEngine(Engine):
     """The same contract, over an engine that `make` starts at the first question.
 
-    `asleep` is its state until then. `admit` is called before it is started and raises what speaks against that: no memory.
+    `asleep` is its state until then. It is started inside of what `admit` gives, which raises what speaks against that (no
+    memory) and lets one model in at a time.
     """
 
-    def __init__(self, make: Callable[[], Engine], asleep: EngineState, admit: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, make: Callable[[], Engine], asleep: EngineState,
+        admit: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self._make, self._asleep, self._admit = make, asleep, admit
         self._lock = threading.RLock()
         self._engine: Engine | None = None
@@ -43,11 +47,11 @@ class OnDemandEngine(Engine):
         self._awake()
 
     def sleep(self) -> bool:
-        """Takes the model out of the memory; False when it is answering, or being woken. Does not wait for that."""
+        """Takes the model out of the memory; False when it is answering, loading, or being woken. Does not wait for that."""
         if not self._lock.acquire(blocking=False):
             return False
         try:
-            if self.busy():
+            if self.busy() or (self._engine is not None and self._engine.state().status == "loading"):
                 return False
             engine, self._engine = self._engine, None
         finally:
@@ -100,13 +104,15 @@ class OnDemandEngine(Engine):
                 self._using -= 1
             self.used = time.monotonic()
 
-    def _check(self) -> None:
+    def _made(self) -> Engine:
         try:
-            self._admit()
-            self._refused = ""
+            with self._admit():
+                engine = self._make()
         except Problem as problem:
             self._refused = "" if problem.retry_after else str(problem)
             raise
+        self._refused = ""
+        return engine
 
     def _awake(self) -> Engine:
         with self._lock:
@@ -114,6 +120,5 @@ class OnDemandEngine(Engine):
             if self._closed:
                 raise Unavailable("The server is restarting. Please try again in a moment.", retry_after=5)
             if self._engine is None:
-                self._check()
-                self._engine = self._make()
+                self._engine = self._made()
             return self._engine

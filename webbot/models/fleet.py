@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from webbot.engines.base import Engine, EngineState
 from webbot.engines.ondemand import OnDemandEngine
@@ -25,6 +26,7 @@ from webbot.settings import Settings
 LOCAL = "llama"
 REMOTE = "remote"  # what the first server elsewhere answers with; "remote/NAME" is its model of that name
 TICK_SECONDS = 0.1
+IDLE_SECONDS = 1.0  # who waits for a model that has just been loaded asks it within this time
 LEAVE_SECONDS = 600.0  # the answers that a replaced model still writes may take this long
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class Fleet:
         self.fixed = dict(fixed or {})
         self.pulls = Pulls(settings)
         self.members: dict[str, tuple[Found, OnDemandEngine]] = {}
-        self._lock = threading.RLock()
+        self._lock, self._admission = threading.RLock(), threading.Lock()
         self._closed = threading.Event()
         self.coming: Coming | None = None  # the model that will serve
         self.serving = self._first()
@@ -112,7 +114,7 @@ class Fleet:
         with self._lock:
             if found.name not in self.members:
                 asleep = EngineState(name=found.title, status="sleeping", starter=found.starter)
-                engine = OnDemandEngine(lambda: self._make(found), asleep, lambda: self._admit(found))
+                engine = OnDemandEngine(lambda: self._make(found), asleep, lambda: self._admitted(found))
                 self.members[found.name] = (found, engine)
             return self.members[found.name][1]
 
@@ -130,17 +132,24 @@ class Fleet:
             manifest.check(found.path)
         plan.check({**self._beside(), found.name: plan.need(found, self.settings)}, self.settings)
 
-    def _admit(self, found: Found) -> None:
-        """Makes room for a model: idle ones leave, the longest unused first. Raises what the figures speak against."""
+    @contextmanager
+    def _admitted(self, found: Found) -> Iterator[None]:
+        """One model at a time is let in, once there is room for it. Raises what speaks against it."""
         self.check(found)
+        with self._admission:
+            self._make_room(found)
+            yield
+
+    def _make_room(self, found: Found) -> None:
+        """Idle models leave, the longest unused first. Raises Unavailable while those that stay are needed."""
         own = plan.need(found, self.settings) + sum(self._beside().values())
         total = plan.room(self.settings).total
         while True:
             awake = [(other, engine) for other, engine in list(self.members.values()) if engine.awake and other is not found]
             if own + sum(plan.need(other, self.settings) for other, _ in awake) <= total:
                 return
-            idle = sorted((engine for _, engine in awake if not engine.busy()), key=lambda engine: engine.used)
-            if not idle or not idle[0].sleep():
+            idle = sorted((engine for _, engine in awake if engine.idle_for() > IDLE_SECONDS), key=lambda engine: engine.used)
+            if not any(engine.sleep() for engine in idle):
                 raise Unavailable("{name} finds no room in memory while {others} is answering. Please try again in a moment.",
                                   name=found.title, others=", ".join(other.title for other, _ in awake), retry_after=10)
 
@@ -219,13 +228,13 @@ class Fleet:
 
     def _loaded(self, name: str, tell: Callable[[float | None, str], None]) -> bool:
         """Waits until the model can answer. False when the server closes meanwhile. Raises why it cannot."""
-        engine = self.engine(name)
         until = time.monotonic() + LEAVE_SECONDS
         while not self._closed.wait(TICK_SECONDS):
+            engine = self.engine(name)
             try:
                 engine.wake()
             except Unavailable as problem:  # no room while others answer
-                if time.monotonic() > until:
+                if not problem.retry_after or time.monotonic() > until:
                     raise
                 tell(None, str(problem))
                 continue
@@ -269,9 +278,13 @@ class Fleet:
         found = catalog.find(name, self.settings)
         if found.name == self.serving:
             raise Conflict("{name} serves now. Please use another model first.", name=found.title)
-        self.unload(found.name)
-        self._forget(found.name)
+        if self.coming is not None and not self.coming.failed and self.coming.name == found.title:
+            raise Conflict("{name} is already being loaded.", name=found.title)
+        member = self.members.get(found.name)
+        if member is not None and member[1].busy():
+            raise Conflict("{name} is answering. Please wait for the end.", name=found.title)
         catalog.remove(found, self.settings)
+        self._forget(found.name)
 
     def close(self) -> None:
         self._closed.set()
