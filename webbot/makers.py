@@ -41,6 +41,12 @@ def language_model(settings: Settings, found: Found) -> Engine:
     return LocalEngine(found.path, device=settings.device, precision=settings.precision, **shared)
 
 
+def check(settings: Settings) -> None:
+    """Raises SettingsError for addresses and keys of servers that are none."""
+    for upstream in _upstreams(settings):
+        upstream.close()
+
+
 def _upstreams(settings: Settings) -> Iterator[Upstream]:
     """The operator's own server first, then OpenAI."""
     if settings.remote_url:
@@ -52,9 +58,15 @@ def _upstreams(settings: Settings) -> Iterator[Upstream]:
 
 
 def _remote(settings: Settings, url: str, key: str, end: str = "") -> Callable[[str], Engine]:
-    return lambda model: RemoteEngine(
-        url, model=model, key=key, end=end, name=model, context=settings.context, token_timeout=settings.token_timeout,
-    )
+    """What makes the engine of a model of that server. Raises SettingsError for an address or a key that is none: at the start,
+    not at the first question."""
+    def make(model: str) -> Engine:
+        return RemoteEngine(
+            url, model=model, key=key, end=end, name=model, context=settings.context, token_timeout=settings.token_timeout,
+        )
+
+    make("").close()
+    return make
 
 
 def embedder(settings: Settings) -> Embedder | None:

@@ -20,7 +20,7 @@ from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from webbot import certs, folder, logs
+from webbot import certs, folder, logs, makers
 from webbot.auth import token_secret
 from webbot.connection import KEEP_SECONDS
 from webbot.errors import Problem, SettingsError
@@ -62,6 +62,7 @@ def run(settings: Settings, *, make_app: MakeApp = open_app, announce: Callable[
     os.umask(0o077)
     logs.configure(settings.log_level)
     token_secret(settings)
+    makers.check(settings)
     chosen = ports(settings)
     refuse_open_data(settings)
     folder.hold(settings.data).close()  # said before anything is announced; the web process then holds it

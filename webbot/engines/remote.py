@@ -5,6 +5,7 @@ It runs in the web process and holds no model. Nothing is sent before somebody n
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -28,6 +29,11 @@ from webbot.errors import BadInput, Problem, TooLong
 from webbot.messages import Called, Delta, Finished, Message, Options, Usage
 
 LIST_SECONDS = 3.0  # for the list of a server's models
+# What servers list beside models that chat: for speech, pictures, vectors and moderation.
+OTHERS = re.compile(
+    r"(^|[/_.-])(whisper|tts|piper|espeak-ng|dall-e|gpt-image|sora|(text-)?embed(ding)?s?|bge|rerank(er)?|moderation|transcribe|realtime)"
+    r"([/_.:-]|$)", re.IGNORECASE,
+)
 TEXTS_AT_ONCE = 64  # embeddings in one request
 CHAT, COMPLETE, EMBED = "/chat/completions", "/completions", "/embeddings"
 MISSING = (404, 405, 501)  # how a server says that it has no such address
@@ -244,8 +250,8 @@ class RemoteEngine(Engine):
 
 
 def list_models(url: str, key: str = "") -> list[str]:
-    """The models that the server at `url` lists. Takes a few seconds at most; raises Unavailable, or SettingsError for an address
-    or a key that is none."""
+    """The models that the server at `url` lists, without those that by their names do not chat. Takes a few seconds at most;
+    raises Unavailable, or SettingsError for an address or a key that is none."""
     from webbot.engines.remotes.about import Looking
     from webbot.engines.remotes.wire import Wire
 
@@ -253,7 +259,7 @@ def list_models(url: str, key: str = "") -> list[str]:
     wire = Wire(address, authorization(key), connect_seconds=LIST_SECONDS)
     try:
         looking = Looking(wire, address, Refusals(address.host, secrets_of(key)), seconds=LIST_SECONDS)
-        return [row["id"] for row in looking.models()[1]]
+        return [row["id"] for row in looking.models()[1] if not OTHERS.search(row["id"])]
     except Fault as fault:
         raise fault.problem from None
     finally:

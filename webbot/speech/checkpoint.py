@@ -35,7 +35,7 @@ def load_whisper(path: Path, device: torch.device) -> Whisper:
             "The file {path} holds more than the numbers of a model, or is damaged. It was not loaded, because it could run "
             "a program here. Please use a file that openai-whisper publishes.", path=path,
         ) from error
-    except (RuntimeError, KeyError, TypeError, ValueError, EOFError, AttributeError) as error:
+    except (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError, EOFError, AttributeError) as error:
         raise Unusable("The file {path} is not a whole Whisper model. Please download it again.", path=path) from error
     if path.stem in _ALIGNMENT_HEADS:
         with contextlib.suppress(ValueError):  # another shape under a published name
