@@ -363,9 +363,9 @@ def start(tmp_path, **environment):
         ({"WEBBOT_LEONID_SECRET": "canary"}, "WEBBOT_LEONID_SECRET is too short"),
         ({"WEBBOT_LEONID_PORT": "5001", "WEBBOT_PORT": "5001"}, "--port and --leonid-port are both 5001"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is 'loud'"),
-        ({"LLM__URL": "http://joe:canary@far/v1"}, "The address of the model server holds a name or a password."),
+        ({"LLM__URL": "http://joe:canary@far/v1"}, "holds a name or a password"),
         ({"LLM__URL": "far"}, "must begin with http:// or https://"),
-        ({"LLM__URL": "http://far/v1", "LLM__CREDS": "can\nary"}, "The key of the model server"),
+        ({"LLM__URL": "http://far/v1", "LLM__CREDS": "can\nary"}, "that no key has"),
     ],
 )
 def test_what_cannot_work_ends_the_start_in_one_line(tmp_path, environment, told):
