@@ -57,7 +57,7 @@ class Progress:
             return ""
         parts = [f"{int(progress * 100)}%"]
         if self.counted is not None and self.counted.total:
-            parts.append(f"{size_text(self.counted.done)} of {size_text(self.counted.total)}")
+            parts.append(f"{size_text(self.counted.done) or '0 MB'} of {size_text(self.counted.total)}")
             if speed := self._speed(self.counted.done):
                 left = int((self.counted.total - self.counted.done) / speed)
                 parts += [f"{size_text(int(speed))}/s", f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"]

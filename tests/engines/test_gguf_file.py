@@ -51,7 +51,7 @@ def test_a_truncated_file_is_told(data, kept, tmp_path):
 
 
 @pytest.mark.parametrize(("wrong", "told"), [
-    (b"", "no GGUF file"), (b"GG", "no GGUF file"), (b"PK\x03\x04" + bytes(100), "no GGUF file"), (b"GGUF", "truncated"),
+    (b"", "is empty"), (b"GG", "no GGUF file"), (b"PK\x03\x04" + bytes(100), "no GGUF file"), (b"GGUF", "truncated"),
     (begun(version=99), "version 99"), (begun(version=1), "version 1"), (begun(values=1 << 60), "counts are absurd"),
     (begun(tensors=1 << 60), "counts are absurd"), (begun(values=1) + struct.pack("<Q", 1 << 60), "lengths are absurd"),
     (begun(values=1) + struct.pack("<Q1sI", 1, b"a", 99), "unknown type"),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from webbot.errors import DiskFull, NotAllowed, NotFound, Problem, Unavailable
 from webbot.models import manifest
@@ -157,7 +158,15 @@ def explained(source: Source, *, begun: bool = False) -> Iterator[None]:
         if begun:
             raise Unavailable("The connection to the model hub was lost. What has come is kept; the next try goes on there.") \
                 from None
-        raise Unavailable("The model hub cannot be reached. Is this machine connected to the internet?") from None
+        raise Unavailable("The model hub {host} cannot be reached. Is this machine connected to the internet?",
+                          host=_host()) from None
+
+
+def _host() -> str:
+    """The hub that is asked, with its port where one is set; never a name or a password of its address."""
+    from huggingface_hub import constants
+
+    return urlsplit(constants.ENDPOINT).netloc.rpartition("@")[2] or constants.ENDPOINT
 
 
 def explain_disk(error: OSError) -> Problem:
@@ -165,4 +174,4 @@ def explain_disk(error: OSError) -> Problem:
         return DiskFull("The disk is full. Please make room and load the model again; what is there already is kept.")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return Unavailable("{file} cannot be written.", file=str(error.filename))
-    return Unavailable("The model hub cannot be reached. Is this machine connected to the internet?")
+    return Unavailable("The model hub {host} cannot be reached. Is this machine connected to the internet?", host=_host())

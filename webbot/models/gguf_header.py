@@ -52,7 +52,16 @@ def read(file: Path) -> Header:
     except FileNotFoundError:
         raise Unusable("There is no file {file}.", file=str(file)) from None
     except (OSError, ValueError, struct.error, IndexError, OverflowError):  # an empty file cannot be mapped either
-        raise Unusable("{file} is truncated or no GGUF file. Please load the model again.", file=str(file)) from None
+        if _is_empty(file):
+            raise Unusable("{file} is empty. Please download or copy the file again.", file=str(file)) from None
+        raise Unusable("{file} is truncated or no GGUF file. Please download or copy the file again.", file=str(file)) from None
+
+
+def _is_empty(file: Path) -> bool:
+    try:
+        return file.stat().st_size == 0
+    except OSError:
+        return False
 
 
 class _Reader:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,7 +18,6 @@ from webbot.settings import ROOT, process_environment
 LONGEST_LINE = 64 * 1024
 END_SECONDS = 5.0
 Tell = Callable[[float | None, str], None]
-log = logging.getLogger(__name__)
 
 
 class Pull:
@@ -86,7 +84,6 @@ class Pull:
         if "problem" in last:
             with contextlib.suppress(KeyError, TypeError, ValueError, IndexError):
                 problem = frames.unpack_problem(last["problem"])
-                log.warning("download of %s: %s", self.name, problem)
                 values: dict[str, Any] = dict(problem.values)
                 return Unavailable(problem.sentence, **values)
         return Unavailable("The download failed. See the server's log.")

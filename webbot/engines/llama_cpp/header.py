@@ -67,6 +67,8 @@ class _Reader:
         self.left = self.size
 
     def read(self) -> Header:
+        if not self.size:
+            raise Unusable("{file} is empty. Please download or copy the file again.", file=str(self.file))
         if self._bytes(min(4, self.size)) != b"GGUF":
             raise Unusable("{file} is no GGUF file.", file=str(self.file))
         version = self._number("I")
@@ -119,7 +121,7 @@ class _Reader:
             raise self._damaged("its alignment is absurd")
         whole = -(-(self.size - self.left) // alignment) * alignment + end
         if self.size < whole:
-            raise Unusable("{file} is truncated: it has {size} of {whole} bytes. Please load the model again.",
+            raise Unusable("{file} is truncated: it has {size} of {whole} bytes. Please download or copy the file again.",
                            file=str(self.file), size=self.size, whole=whole)
 
     def _text(self, limit: int) -> str:
@@ -146,11 +148,11 @@ class _Reader:
         return data
 
     def _short(self) -> Unusable:
-        return Unusable("{file} is truncated. Please load the model again.", file=str(self.file))
+        return Unusable("{file} is truncated. Please download or copy the file again.", file=str(self.file))
 
     def _damaged(self, reason: str) -> Unusable:
-        return Unusable("{file} is damaged or no GGUF file ({reason}). Please load the model again.", file=str(self.file),
-                        reason=reason)
+        return Unusable("{file} is damaged or no GGUF file ({reason}). Please download or copy the file again.",
+                        file=str(self.file), reason=reason)
 
 
 Report = Callable[[float | None, str], None]

@@ -13,6 +13,9 @@ VERSION = re.compile(r"v\d+[a-z0-9]*")
 # People also write down the address of a single call.
 CALLS = re.compile(r"/(chat/completions|completions|embeddings|models|generate_stream|generate)$")
 UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
+# The settings that say these, as people write them.
+URL = "WEBBOT_REMOTE_URL, for OpenAI WEBBOT_OPENAI_URL"
+KEY = "WEBBOT_REMOTE_KEY, for OpenAI WEBBOT_OPENAI_KEY"
 OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com")
 
 
@@ -37,18 +40,21 @@ class Address:
         """Reads http://host:8080, http://host:8080/v1 or https://host/any/path. Raises SettingsError, which shows no secret."""
         url = url.strip()
         if UNPRINTABLE.search(url):
-            raise SettingsError("The address of the model server holds a character that no address has.")
+            raise SettingsError("The address of the model server ({setting}) holds a character that no address has.", setting=URL)
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise SettingsError("The address of the model server cannot be read.") from None
+            raise SettingsError("The address of the model server ({setting}) cannot be read.", setting=URL) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsError("The address of the model server must begin with http:// or https:// and a host.")
+            raise SettingsError("The address of the model server ({setting}) must begin with http:// or https:// and a host.",
+                                setting=URL)
         if "@" in parts.netloc:
-            raise SettingsError("The address of the model server holds a name or a password. Give them by remote_key instead.")
+            raise SettingsError("The address of the model server ({setting}) holds a name or a password. "
+                                "Give them by {key} instead.", setting=URL, key=KEY)
         if parts.query or parts.fragment:
-            raise SettingsError("The address of the model server must end with its path: nothing after ? or # is used.")
+            raise SettingsError("The address of the model server ({setting}) must end with its path: "
+                                "nothing after ? or # is used.", setting=URL)
         name = _ascii(parts.hostname)
         host = (f"[{name}]" if ":" in name else name) + (f":{port}" if port is not None else "")
         return cls(*_places(parts, host), host)
@@ -58,7 +64,7 @@ def _ascii(name: str) -> str:
     try:
         return name if name.isascii() else name.encode("idna").decode()
     except UnicodeError:
-        raise SettingsError("The host of the model server is no host name.") from None
+        raise SettingsError("The host of the model server ({setting}) is no host name.", setting=URL) from None
 
 
 def _places(parts: SplitResult, host: str) -> tuple[tuple[str, ...], str]:
@@ -77,7 +83,7 @@ def authorization(key: str) -> str:
     if not key:
         return ""
     if not key.isprintable() or not key.isascii():
-        raise SettingsError("The key of the model server holds a character that no key has.")
+        raise SettingsError("The key of the model server ({setting}) holds a character that no key has.", setting=KEY)
     if key.startswith(("Bearer ", "Basic ")):
         return key
     return f"Basic {base64.b64encode(key.encode()).decode()}" if ":" in key else f"Bearer {key}"

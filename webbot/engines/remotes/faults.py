@@ -46,7 +46,8 @@ def unreachable(host: str, *, again: bool = False) -> Fault:
 
 
 def untrusted(host: str) -> Fault:
-    return Fault(Unavailable("The certificate of the model server {host} is not trusted here.", host=host))
+    return Fault(Unavailable("The certificate of the model server {host} is not trusted here. If it is your own server's, set "
+                             "SSL_CERT_FILE to the certificate of its authority.", host=host))
 
 
 def no_tls(host: str) -> Fault:
@@ -75,6 +76,11 @@ def endless(host: str) -> Fault:
 def moved(host: str) -> Fault:
     return Fault(Unavailable("The model server {host} sends on to another address. That is not followed: the key would go along. "
                              "Please set the right address.", host=host), blame=False)
+
+
+def only_tls(host: str) -> Fault:
+    return Fault(Unavailable("The model server {host} sends on to its own HTTPS. Does its address begin with https:// perhaps?",
+                             host=host), blame=False)
 
 
 class Refusals:

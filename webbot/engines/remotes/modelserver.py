@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -17,13 +18,14 @@ from webbot.engines.remotes.circuit import Circuit
 from webbot.engines.remotes.faults import Fault, Refusals
 from webbot.engines.remotes.limits import Limits
 from webbot.engines.remotes.reaching import Reaching
-from webbot.errors import BadInput, Unavailable
+from webbot.errors import BadInput, TooLong, Unavailable
 
 if TYPE_CHECKING:
     from webbot.engines.remotes.about import About
     from webbot.engines.remotes.wire import Wire
 
 TICK_SECONDS = 0.05
+log = logging.getLogger(__name__)
 LOADING = "The model is still loading. Please try again in a moment."
 ASKING = "Asking the model server what it serves."
 # The abilities behind the parameters that a server may refuse for good.
@@ -98,8 +100,10 @@ class Server:
                        abilities=self.abilities - about.unable)
 
     def reached(self) -> Iterator[None]:
-        """None until the server has been found. Raises Unavailable when it cannot be."""
+        """None until the server has been found. Raises Unavailable when it cannot be, and while it rests."""
         self._reaching.need()
+        if self._circuit.left:
+            raise self._resting()
         while self._reaching.looking and self._reaching.status != "ready":
             yield None
             time.sleep(TICK_SECONDS)
@@ -146,6 +150,8 @@ class Server:
                     if not learnt and (tried.begun or not (fault.again and again)):
                         end = self._circuit.failed if fault.blame else self._circuit.succeeded
                         self._note(fault)
+                        if not isinstance(fault.problem, BadInput | TooLong):  # those say something of the request
+                            log.warning("model server %s: %s", self.host, fault.problem)
                         raise
                 if not learnt:
                     again = False

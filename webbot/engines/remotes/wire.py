@@ -19,6 +19,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore2
 
@@ -219,6 +220,8 @@ class Request:
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
                 raise faults.unreadable(self._wire.host)  # it was asked for none; unpacked it may be of any size
+            if 300 <= response.status < 400 and _is_upgrade(self._url, headers.get("location", "")):
+                raise faults.only_tls(self._wire.host)
             self._items.put((time.monotonic(), Head(response.status, headers)))
             self._pass_on(response.iter_stream())
 
@@ -286,6 +289,15 @@ class _Stream(httpcore2.NetworkStream):
 def _trust() -> ssl.SSLContext:
     """The certificates that this machine trusts (or those of SSL_CERT_FILE), read once."""
     return httpcore2.default_ssl_context()
+
+
+def _is_upgrade(url: str, location: str) -> bool:
+    """Whether a plain address is sent on to HTTPS on the same host."""
+    try:
+        here, there = urlsplit(url), urlsplit(location)
+        return (here.scheme, there.scheme, there.hostname) == ("http", "https", here.hostname)
+    except ValueError:
+        return False
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
