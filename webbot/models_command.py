@@ -20,6 +20,7 @@ from webbot.settings import Settings
 from webbot.speech import weights
 
 COMMAND = "./run_webbot.sh models"
+WIDEST = 40  # characters of a name in the table
 
 
 def run(given: argparse.Namespace, settings: Settings) -> int:
@@ -62,14 +63,19 @@ def _list(settings: Settings, *, as_json: bool) -> int:
         return 0
     rows.sort(key=lambda row: row["kind"] == "speech")
     table = [["", "NAME", "TITLE", "KIND", "SIZE", "STATUS"]]
-    table += [["*" if row["serves"] else "", row["name"], row["title"], row["kind"], size_text(row["size"]), _status(row)]
-              for row in rows]
+    table += [["*" if row["serves"] else "", _short(row["name"]), _short(row["title"]), row["kind"], size_text(row["size"]),
+               _status(row)] for row in rows]
     widths = [max(len(line[column]) for line in table) for column in range(5)]
     for line in table:
         print("  ".join(cell.rjust(width) if column == 4 else cell.ljust(width)
                         for column, (cell, width) in enumerate(zip(line[:5], widths, strict=True))), line[5], sep="  ")
     print("\n* serves now" if told is not None else "\n* answers when the server starts (no server is running)")
     return 0
+
+
+def _short(name: str) -> str:
+    """A name that leaves the table room: its beginning and its end, where a quantisation stands."""
+    return name if len(name) <= WIDEST else f"{name[:WIDEST - 13]}…{name[-12:]}"
 
 
 def _row(found: Found, settings: Settings) -> dict[str, Any]:
