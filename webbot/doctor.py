@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,12 +16,15 @@ from urllib.parse import urlsplit
 from webbot import certs, server
 from webbot.addresses import lan_addresses
 from webbot.engines import embedding_folder
+from webbot.engines.remote import list_models
+from webbot.engines.remotes.address import Address
 from webbot.errors import Problem, SettingsError
 from webbot.models import catalog, manifest, plan
 from webbot.models.catalog import Found
 from webbot.settings import ROOT, Settings, process_environment
 
 HUB_SECONDS = 2.0
+MOST_NAMES = 5
 LEAST_FREE = 1_000_000_000  # bytes
 LLAMA_NEEDS = 4_000_000_000  # bytes: Llama 3.2 1B with room for the download
 TORCH = """
@@ -52,6 +55,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _phones(settings)
     yield from _models(settings)
     yield _hub(settings)
+    if settings.remote_url:
+        yield _remote(settings)
     yield from _torch()
 
 
@@ -206,6 +211,29 @@ def _hub(settings: Settings) -> Finding:
         return Finding(f"Model hub: {parts.hostname} does not answer",
                        "Llama 3.2 cannot be downloaded now; the starter answers. A model's folder works too: --model FOLDER.",
                        needed=False)
+
+
+def _remote(settings: Settings) -> Finding:
+    """The model server elsewhere: which models it lists."""
+    try:
+        host = Address.parse(settings.remote_url).host
+    except SettingsError as problem:
+        return Finding("Model server: WEBBOT_REMOTE_URL is no address", str(problem))
+    try:
+        listed = list_models(settings.remote_url, settings.remote_key)
+    except Problem as problem:
+        return Finding(f"Model server {host}: its models cannot be listed", str(problem))
+    missing = [name for name in settings.remote_model if name not in listed]
+    if listed and missing:
+        return Finding(f"Model server {host}: lists no {', '.join(missing)}", f"It has {_few(listed)}: see WEBBOT_REMOTE_MODEL.",
+                       needed=False)
+    return Finding(f"Model server {host}: {_few(listed) if listed else 'answers, and lists no models'}")
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first names, and how many there are beside them."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def _torch() -> Iterator[Finding]:
