@@ -73,8 +73,9 @@ main() {
   local beside=(--numprocesses auto --dist loadfile --no-loadscope-reorder)
   for part in "not alone and not calm" calm alone; do
     if [ "$part" = alone ]; then beside=(); fi
-    # One thread for each model: the threads of several would wait for one another in turns.
-    OMP_NUM_THREADS=1 "${tests[@]}" -m "$part" ${beside[@]+"${beside[@]}"} || failed=$?
+    # One thread for each model: the threads of several would wait for one another in turns. The limit is for numba, which tells
+    # Whisper when a word is spoken and sets the number for the whole process.
+    OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 "${tests[@]}" -m "$part" ${beside[@]+"${beside[@]}"} || failed=$?
     if [ "$failed" -gt 1 ]; then exit "$failed"; fi  # interrupted, or pytest itself failed
   done
   exit "$failed"
