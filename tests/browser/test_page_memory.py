@@ -8,7 +8,9 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.model
 
 WINDOW = 384  # tokens
+LONG_WINDED = " I like to read, to walk and to sing." * 7
 SMALL_TALK = (
+    "What is the capital of France?" + LONG_WINDED, "What is 17 + 25?" + LONG_WINDED,
     "Tell me a story about a dragon", "What is the capital of France?", "What is 17 + 25?",
     "Tell me a story about a fox", "Write Python that prints ten squares", "Tell me a story about a robot",
 )

@@ -1,13 +1,9 @@
 """Everything a person can do without script: the same page, with plain forms."""
 
 import re
-import subprocess
 
-import httpx
 import pytest
 from playwright.sync_api import expect
-
-from tests.live.conftest import until
 
 NO_SCRIPT = {"java_script_enabled": False}
 
@@ -153,26 +149,3 @@ def test_forgetting_the_session(talk):
     talk.page.get_by_role("button", name="Forget it").click()
     expect(talk.page).to_have_url(re.compile(r"/$"))
     expect(talk.page.locator("#list a")).to_have_count(0)
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory):
-    path = tmp_path_factory.mktemp("recording") / "france.wav"
-    try:
-        subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(path), "What is the capital of France?"], check=True)
-    except FileNotFoundError:
-        pytest.skip("no espeak-ng here: sudo apt-get install espeak-ng")
-    return path
-
-
-@pytest.mark.model
-def test_a_recording_from_a_file(visit, serve, recording):
-    server = serve(engine="local", speech="1", temperature="0", threads="1")
-    until(lambda: httpx.get(f"{server.url}/readyz", verify=False).json()["parts"]["speech"]["status"] == "ready", 60)
-    talk = visit(server, **NO_SCRIPT)
-    talk.page.locator("#file").set_input_files(recording)
-    talk.page.locator("#send").click()
-    expect(talk.turns).to_have_count(1, timeout=60_000)
-    assert re.search("capital of france", talk.asked(talk.last), re.IGNORECASE)
-    assert "Paris" in talk.answer()
-    expect(talk.last.locator(".times").first).to_contain_text("spoken in English")

@@ -1,7 +1,9 @@
 """The whole way of the voice: a spoken question through the real page, server, Whisper starter and model, and back aloud."""
 
+import re
 import subprocess
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -104,3 +106,17 @@ def test_silence_asks_nothing(speak, tmp_path):
     send(page)
     expect(page.locator("#troubles")).to_contain_text("No sound comes from the microphone")
     assert talk.turns.count() == 0
+
+
+def test_a_recording_from_a_file_needs_no_script(visit, server, tmp_path):
+    recording = spoken_wav(tmp_path / "france.wav", "What is the capital of France?")
+    if recording is None:
+        pytest.skip("espeak-ng or ffmpeg is missing: sudo apt-get install espeak-ng ffmpeg")
+    until(lambda: httpx.get(f"{server.url}/readyz", verify=False).json()["parts"]["speech"]["status"] == "ready", 60)
+    talk = visit(server, java_script_enabled=False)
+    talk.page.locator("#file").set_input_files(recording)
+    talk.page.locator("#send").click()
+    expect(talk.turns).to_have_count(1, timeout=60_000)
+    assert re.search("capital of france", talk.asked(talk.last), re.IGNORECASE)
+    assert "Paris" in talk.answer()
+    expect(talk.last.locator(".times").first).to_contain_text("spoken in English")

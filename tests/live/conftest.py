@@ -24,7 +24,7 @@ def until(condition, seconds=20.0, what="it did not happen"):
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(what)
 
 
