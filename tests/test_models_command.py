@@ -158,8 +158,14 @@ def test_pull_shows_how_far_it_is(models, hub, tmp_path):
     assert re.search(r"^\* +llama-3\.2-1b ", models()[1], re.MULTILINE)
 
 
+def test_a_long_name_leaves_the_table_its_width(models, tmp_path):
+    put(tmp_path / "models" / ("somebody--" + "x" * 190 + "-Q4_K_M"))
+    line = next(line for line in models()[1].splitlines() if "xxxx" in line)
+    assert "…xxxxx-q4_k_m " in line and len(line.partition("here: ")[0]) < 120
+
+
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_is_there(hub, tmp_path):
+def test_ctrl_c_keeps_what_is_there_until_it_is_removed(hub, models, tmp_path):
     hub.break_after, hub.silent = 10_000_000, True
     arguments = [sys.executable, "-m", "webbot", "models", "pull", "somebody/tiny", "--data", str(tmp_path / "data"),
                  "--models", str(tmp_path / "models")]
@@ -175,6 +181,10 @@ def test_ctrl_c_keeps_what_is_there(hub, tmp_path):
     assert "What has arrived is kept; the same command goes on there." in out
     assert "Traceback" not in err
     assert sum(file.stat().st_size for file in part.glob("*.unfinished")) >= 9_000_000
+    assert re.search(r"^ +tiny +tiny +local +27 MB +\d+ MB of 27 MB have come.*pull tiny$", models()[1], re.MULTILINE)
+    status, out, _ = models("remove", "tiny", "--yes")
+    assert (status, part.exists()) == (0, False) and "What had come of tiny is deleted" in out
+    assert not re.search(r"^ +tiny ", models()[1], re.MULTILINE)
 
 
 class Terminal(io.StringIO):

@@ -15,6 +15,7 @@ from webbot.errors import Conflict, NotFound, Problem, SettingsError, Unavailabl
 from webbot.models import about, catalog, choice, control, manifest, plan
 from webbot.models.catalog import Found
 from webbot.models.pulling import Pull
+from webbot.models.unfinished import Unfinished
 from webbot.progress import Progress, size_text
 from webbot.settings import Settings
 from webbot.speech import weights
@@ -81,7 +82,8 @@ def _short(name: str) -> str:
 def _row(found: Found, settings: Settings) -> dict[str, Any]:
     return {
         "name": found.name, "title": found.title, "kind": found.kind, "status": "here" if found.path else "absent",
-        "sentence": "", "size": found.size, "path": str(found.path) if found.path else "", "memory": 0,
+        "sentence": found.begun.sentence if found.path is None and found.begun is not None else "", "size": found.size,
+        "path": str(found.path) if found.path else "", "memory": 0,
         "needs": plan.need(found, settings), "serves": False, "starter": found.starter, "removable": found.removable,
     }
 
@@ -103,7 +105,9 @@ def _will_serve(settings: Settings) -> set[str]:
 def _status(row: dict[str, Any]) -> str:
     status = row["status"]
     if status == "absent":
-        return row["sentence"] or f"not here: {COMMAND} pull {row['name']}"
+        if row["sentence"]:
+            return row["sentence"] + (f" {COMMAND} pull {row['name']}" if row["removable"] else "")
+        return f"not here: {COMMAND} pull {row['name']}"
     if status == "here":
         return f"here: {row['path']}"
     words = {"sleeping": "sleeps until it is asked"}.get(status, status)
@@ -200,8 +204,10 @@ def _needs(found: Found, settings: Settings) -> dict[str, int]:
 def _remove(name: str, settings: Settings, *, sure: bool) -> int:
     found = catalog.find(name, settings)
     running = _running(settings)
-    if found.path is None:
+    if found.path is None and found.begun is None:
         raise NotFound("{name} is not on this machine.", name=found.title)
+    if found.begun is not None and not (found.path is not None and found.removable):
+        return _remove_begun(found.begun, found, settings, running=running is not None, sure=sure)
     if not found.removable:
         catalog.remove(found, settings)  # says why not
     if running is None and found.name in _will_serve(settings):
@@ -214,6 +220,20 @@ def _remove(name: str, settings: Settings, *, sure: bool) -> int:
     else:
         catalog.remove(found, settings)
     print(f"{found.title} is deleted; {size_text(found.size)} are free again.")
+    return 0
+
+
+def _remove_begun(begun: Unfinished, found: Found, settings: Settings, *, running: bool, sure: bool) -> int:
+    """Deletes what has come of a model."""
+    come = size_text(begun.come) or "0 MB"
+    if not sure and not _agreed(f"Delete what has come of {found.title} ({come}, {begun.place})?"):
+        print("Nothing was deleted.")
+        return 1
+    if running:
+        list(control.ask(control.place(settings.data), {"remove": found.name}))
+    else:
+        catalog.remove(found, settings)
+    print(f"What had come of {found.title} is deleted; {come} are free again.")
     return 0
 
 

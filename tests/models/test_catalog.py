@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import constants
 
 from webbot.errors import Conflict, NotFound, Unavailable, Unusable
-from webbot.models import catalog, choice, manifest
+from webbot.models import catalog, choice, manifest, unfinished
 from webbot.models.catalog import STARTER
 from webbot.settings import Settings
 from webbot.speech import weights
@@ -283,3 +283,54 @@ def test_a_note_cannot_name_files_elsewhere(tmp_path):
         "files": {"../x": {"size": 1, "sha256": ""}, "/etc/passwd": {"size": 1, "sha256": ""}},
     }))
     assert manifest.read(tmp_path).files == {}
+
+
+# downloads that did not come to their end
+
+
+def begun(models, target, name, total=0):
+    models.mkdir(exist_ok=True)
+    part = unfinished.begin(models / target, name, total)
+    (part / "model.safetensors.abc.unfinished").write_bytes(bytes(2_000_000))
+    return part
+
+
+@pytest.mark.parametrize(("target", "spec", "name", "kind"), [
+    ("some--Model@v2", "some/Model@v2", "model-v2", "local"),
+    ("Tiny-Q4_K_M.gguf", "some/Tiny-GGUF:Q4_K_M", "tiny-q4_k_m", "gguf"),
+])
+def test_what_has_begun_is_listed_pulled_on_and_removed(settings, tmp_path, target, spec, name, kind):
+    part = begun(tmp_path / "models", target, spec, 8_000_000)
+    found = catalog.find(spec, settings())
+    assert (found.path, found.kind, found.size, str(found.hub)) == (None, kind, 8_000_000, spec)
+    assert found.name.replace("@", "-") == name
+    assert found.begun.sentence == "2 MB of 8 MB have come; the download goes on there."
+    assert catalog.download_command(found, settings())[-2] == spec
+    named = settings(model=spec)
+    assert [one.begun is not None for one in catalog.here(named) if one.hub is not None] == [True], "once"
+    assert catalog.remove(found, settings()) == 2_000_000
+    assert not part.exists()
+    with pytest.raises(NotFound):
+        catalog.find(spec, settings())
+
+
+def test_what_has_begun_of_a_known_model_is_its_own(settings, tmp_path):
+    part = begun(tmp_path / "models", "llama-3.2-3b", "llama-3.2-3b", 6_000_000_000)
+    begun(tmp_path / "models", "other--One", "")  # begun before there were notes
+    (tmp_path / "models" / "holidays.part").mkdir()
+    assert listed(settings()) == ["llama-3.2-1b", "llama-3.2-3b", "one", *SPEECH, "starter"]
+    assert str(catalog.find("one", settings()).hub) == "other/One"
+    with unfinished.alone(tmp_path / "models" / "llama-3.2-3b"), pytest.raises(Conflict, match="downloading"):
+        catalog.remove(catalog.find("llama-3.2-3b", settings()), settings())
+    catalog.remove(catalog.find("llama-3.2-3b", settings()), settings())
+    assert not part.exists() and catalog.find("llama-3.2-3b", settings()).begun is None
+    assert (tmp_path / "models" / "holidays.part").exists()
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{}", '{"name": 3, "total": "x"}', '{"name": "../../etc", "total": -1}', "[" * 4000])
+def test_a_spoilt_note_harms_nobody(settings, tmp_path, note):
+    part = begun(tmp_path / "models", "some--Model", "some/Model")
+    (part / unfinished.NOTE).write_text(note)
+    found = catalog.find("model", settings())
+    assert found.begun.place == part and found.size == 0
+    assert "2 MB have come" in found.begun.sentence

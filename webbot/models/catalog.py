@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from webbot.errors import NotFound, Unavailable
-from webbot.models import choice, manifest, places, spec
+from webbot.models import choice, manifest, places, spec, unfinished
 from webbot.models.entries import ENTRIES, Entry, Source, entry_of
 from webbot.models.found import Found, dashed, titled
 from webbot.models.places import is_whole
 from webbot.models.removal import remove
 from webbot.models.spec import Spec
+from webbot.models.unfinished import Unfinished
 from webbot.settings import ROOT, Settings
 from webbot.speech import weights
 
@@ -109,7 +110,19 @@ def here(settings: Settings) -> Iterator[Found]:
 
 def _candidates(settings: Settings) -> Iterator[Found]:
     """The models, perhaps with names that others have, too, and perhaps twice; what the settings name comes before what lies
-    about."""
+    about. Those whose download has begun are known by that, too."""
+    begun = unfinished.all_in(settings.models)
+    for found in _language_models(settings):
+        one = next((one for one in begun if _goes_on(found, one, settings)), None)
+        if one is not None:
+            begun.remove(one)
+        yield found if one is None else _with_begun(found, one)
+    yield from map(_of_unfinished, begun)
+    yield from _whispers(settings)
+    yield _starter()
+
+
+def _language_models(settings: Settings) -> Iterator[Found]:
     for entry in ENTRIES:
         if entry.kind == "local":
             yield _of_entry(entry, settings)
@@ -119,8 +132,28 @@ def _candidates(settings: Settings) -> Iterator[Found]:
         path = Path(settings.gguf).expanduser()
         yield _of_file(path.resolve(), spelled=settings.gguf)
     yield from _lying(settings.models)
-    yield from _whispers(settings)
-    yield _starter()
+
+
+def _goes_on(found: Found, one: Unfinished, settings: Settings) -> bool:
+    """Whether the download that has begun is that of the model."""
+    if found.path is not None and found.path == one.target:
+        return True
+    if found.entry is not None:
+        return settings.models / found.entry.name == one.target
+    return found.path is None and found.hub is not None and one.is_of(found.hub)
+
+
+def _with_begun(found: Found, one: Unfinished) -> Found:
+    if found.path is not None:
+        return replace(found, begun=one)
+    return replace(found, begun=one, size=one.total or found.size, removable=True)
+
+
+def _of_unfinished(one: Unfinished) -> Found:
+    """A model of which nothing is known but that its download has begun."""
+    stem = spec.PART.sub("", one.target.stem) if one.is_gguf else one.target.name.rpartition("--")[2]
+    return Found(name=dashed(stem), title=titled(stem), kind="gguf" if one.is_gguf else "local", size=one.total, hub=one.hub,
+                 removable=True, begun=one)
 
 
 def obstacle(found: Found, settings: Settings) -> str:
@@ -128,7 +161,8 @@ def obstacle(found: Found, settings: Settings) -> str:
     if settings.offline:
         return "This server never asks a model hub (WEBBOT_OFFLINE)."
     folder = next(folder for folder in (settings.models, *settings.models.parents) if folder.exists())
-    if shutil.disk_usage(folder).free < found.size * 1.05:
+    missing = found.size - (found.begun.come if found.begun is not None else 0)
+    if shutil.disk_usage(folder).free < missing * 1.05:
         return "The disk has no room for a larger model."
     return ""
 

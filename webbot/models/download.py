@@ -9,7 +9,6 @@ HF_TOKEN count.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -21,14 +20,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from webbot.errors import BadInput, Conflict, DiskFull, NotAllowed, NotFound, Problem, Unusable
 from webbot.modelhost import frames
-from webbot.models import entries, fetching, manifest, places, spec
+from webbot.models import entries, fetching, manifest, places, spec, unfinished
 from webbot.models.entries import Source
-from webbot.models.fetching import UNFINISHED, Remote
+from webbot.models.fetching import Remote
 from webbot.models.spec import Spec
+from webbot.models.unfinished import UNFINISHED
 
 WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "tokenizer*", "LICENSE*")
 UNWANTED = ("consolidated*", "*.py", "*.bin", "*.pth", "*.pt", "*.ckpt", "*.pkl", "*.pickle")
@@ -63,13 +62,13 @@ def download(name: str, models: Path) -> None:
     if entry is not None and entry.sources:
         target = models / entry.name
         if not _is_here(target):
-            _fetch_folder(entry.sources, target)
+            _fetch_folder(entry.sources, target, name)
     elif asked is None:
         raise BadInput("{name} is no name of a model.", name=repr(name)[:80])
     elif asked.is_gguf:
         _fetch_files(asked, models)
     elif not _is_here(models / asked.folder):
-        _fetch_folder([Source(asked.repository, asked.revision)], models / asked.folder)
+        _fetch_folder([Source(asked.repository, asked.revision)], models / asked.folder, name)
 
 
 def _is_here(folder: Path) -> bool:
@@ -85,8 +84,8 @@ def _is_here(folder: Path) -> bool:
     return places.is_whole(folder)
 
 
-def _fetch_folder(sources: Sequence[Source], target: Path) -> None:
-    """From the first source that gives the model away."""
+def _fetch_folder(sources: Sequence[Source], target: Path, name: str) -> None:
+    """The model `name` from the first source that gives the model away."""
     first: Problem | None = None
     for source in sources:
         try:
@@ -94,7 +93,7 @@ def _fetch_folder(sources: Sequence[Source], target: Path) -> None:
             commit, files = fetching.listed(source)
             wanted = [file for file in files if _is_wanted(file.name)]
             _check_weights(source, wanted, files)
-            _bring(Source(source.repository, commit), wanted, target)
+            _bring(Source(source.repository, commit), wanted, target, name)
             return
         except (NotAllowed, NotFound) as problem:  # gated, or not there any more: the next one may do
             first = first or problem
@@ -127,7 +126,7 @@ def _fetch_files(asked: Spec, models: Path) -> None:
             return
         except Unusable:
             log.warning("%s is damaged and fetched again", target)
-    _bring(Source(asked.repository, commit), wanted, target)
+    _bring(Source(asked.repository, commit), wanted, target, str(asked))
 
 
 def _chosen(asked: Spec, files: Sequence[Remote]) -> list[Remote]:
@@ -155,25 +154,26 @@ def _choices(files: Sequence[Remote]) -> list[str]:
     return [name for name in names if spec.first_part(PurePosixPath(name).stem)][:MOST_CHOICES]
 
 
-def _bring(source: Source, files: Sequence[Remote], target: Path) -> None:
-    """Fetches the files beside `target`, small ones first, and puts them in place when all are there and checked."""
-    part = target.with_name(target.name + ".part")
+def _bring(source: Source, files: Sequence[Remote], target: Path, name: str) -> None:
+    """Fetches the files of the model `name` beside `target`, small ones first, and puts them in place when all are there and
+    checked."""
+    part = unfinished.place(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target):
+    with unfinished.alone(target):
         if target.is_dir() and _is_here(target):  # another process was quicker
             return
         if target.is_dir() and not part.exists():
             target.rename(part)  # damaged: what is well in it is kept
-        part.mkdir(exist_ok=True)
         total = sum(file.size for file in files)
-        _check_space(total - _size(part), part)
+        unfinished.begin(target, name, total)
+        _check_space(total - unfinished.size(part), part)
         known = {}
         with _progress(part, total):
             for file in sorted(files, key=lambda file: file.size):
-                name = PurePosixPath(file.name).name
-                known[name] = fetching.fetch(source, file, part / name)
-        for unfinished in part.glob(f"*{UNFINISHED}"):  # of a version that the hub has replaced meanwhile
-            unfinished.unlink()
+                plain = PurePosixPath(file.name).name
+                known[plain] = fetching.fetch(source, file, part / plain)
+        for replaced in part.glob(f"*{UNFINISHED}"):  # of a version that the hub has replaced meanwhile
+            replaced.unlink()
         _put(part, target, manifest.Manifest(repository=source.repository, revision=source.revision, files=known))
     _tell(total, total, SENTENCE)
 
@@ -188,6 +188,7 @@ def _put(part: Path, target: Path, about: manifest.Manifest) -> None:
     if not places.is_whole(part):
         raise Unusable("{name} is not a whole model: files are missing on the hub.", name=about.repository)
     manifest.write(part, about)
+    (part / unfinished.NOTE).unlink(missing_ok=True)
     if target.is_dir():
         shutil.rmtree(target)
     part.rename(target)
@@ -202,17 +203,6 @@ def _check_space(missing: int, part: Path) -> None:
 
 def _gigabytes(size: int) -> str:
     return f"{size / 1e9:.2f}"
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[IO[str]]:
-    """Holds the download of this model until it ends, however it ends. Raises Conflict while another process has it."""
-    with target.with_name(f".{target.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Conflict("Another process is downloading {name} already.", name=target.name) from None
-        yield lock
 
 
 def _is_safe(name: str) -> bool:
@@ -234,11 +224,11 @@ def _progress(part: Path, total: int) -> Iterator[None]:
     def watch() -> None:
         while not done.wait(STEP_SECONDS):
             try:
-                _tell(min(_size(part), total), total, SENTENCE)
+                _tell(min(unfinished.size(part), total), total, SENTENCE)
             except OSError:  # whoever started this is gone
                 os._exit(1)
 
-    _tell(min(_size(part), total), total, SENTENCE)
+    _tell(min(unfinished.size(part), total), total, SENTENCE)
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
@@ -246,17 +236,6 @@ def _progress(part: Path, total: int) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
-
-
-def _size(folder: Path) -> int:
-    """The bytes that are there, those of unfinished files too."""
-    total = 0
-    for file in folder.iterdir():
-        try:
-            total += file.stat().st_size if file.is_file() and not file.name.startswith(".") else 0
-        except FileNotFoundError:  # just renamed
-            continue
-    return total
 
 
 def _tell(done: int, total: int, sentence: str) -> None:

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from webbot.errors import DiskFull, NotAllowed, NotFound, Problem, Unavailable
 from webbot.models import manifest
 from webbot.models.entries import Source
+from webbot.models.unfinished import UNFINISHED
 
-UNFINISHED = ".unfinished"
 BLOCK_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 18  # what is lost when a connection breaks; the library's 10 MB can be minutes
 log = logging.getLogger(__name__)

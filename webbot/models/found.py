@@ -10,6 +10,7 @@ from typing import Literal
 from webbot.models import spec
 from webbot.models.entries import Entry
 from webbot.models.spec import Spec
+from webbot.models.unfinished import Unfinished
 from webbot.speech import weights
 
 
@@ -19,7 +20,8 @@ class Found:
 
     `name` is unique and what requests say: lower case, without blanks, never a path. `title` is for people. `size` are bytes on
     the disk, or of the download while it is absent; 0 where nobody knows. `removable`: webbot downloaded it and may delete it.
-    `hub` is where it can be had beside the entries, `spelled` what the settings call it.
+    `hub` is where it can be had beside the entries, `spelled` what the settings call it,
+    `begun` a download of it that did not come to its end.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Found:
     removable: bool = False
     hub: Spec | None = None
     spelled: str = ""
+    begun: Unfinished | None = None
 
     def is_called(self, name: str) -> bool:
         """Whether a name means this model: its own, the setting's, the hub's, or its title without blanks."""

@@ -52,7 +52,7 @@ def _local(fleet: Fleet, found: Found) -> ModelState:
     if coming is not None:
         return told.but(status="absent" if coming.failed else "coming", progress=coming.progress, sentence=coming.sentence)
     if member is None:
-        return told
+        return told.but(sentence=found.begun.sentence) if found.path is None and found.begun is not None else told
     state = member[1].state()
     return told.but(status=state.status, progress=state.progress, sentence=state.sentence, memory=state.memory,
                     context=state.context)

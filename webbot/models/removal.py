@@ -1,4 +1,5 @@
-"""Deletes a model that webbot downloaded, and nothing else: a folder of the settings, another program's and the starter stay."""
+"""Deletes a model that webbot downloaded, or what has come of one, and nothing else: a folder of the settings, another
+program's and the starter stay."""
 
 from __future__ import annotations
 
@@ -8,11 +9,14 @@ from pathlib import Path
 from webbot.errors import Conflict, NotFound, Unavailable
 from webbot.models import manifest, places
 from webbot.models.found import Found
+from webbot.models.unfinished import Unfinished
 from webbot.settings import Settings
 
 
 def remove(found: Found, settings: Settings) -> int:
     """Returns the bytes that became free. Raises NotFound while it is absent, Conflict for what is not ours."""
+    if found.begun is not None and not (found.path is not None and found.removable):
+        return _remove_begun(found.begun)
     if found.path is None:
         raise NotFound("{name} is not on this machine.", name=found.title)
     if found.starter:
@@ -30,7 +34,14 @@ def remove(found: Found, settings: Settings) -> int:
                 file.unlink(missing_ok=True)
     except OSError as error:
         raise Unavailable("{file} cannot be deleted.", file=str(error.filename or found.path)) from error
-    return found.size
+    return found.size + (_remove_begun(found.begun) if found.begun is not None else 0)
+
+
+def _remove_begun(begun: Unfinished) -> int:
+    try:
+        return begun.remove()
+    except OSError as error:
+        raise Unavailable("{file} cannot be deleted.", file=str(error.filename or begun.place)) from error
 
 
 def _remove_folder(folder: Path) -> None:
