@@ -1,5 +1,6 @@
 """The command line in processes of its own, as people use it."""
 
+import json
 import os
 import re
 import signal
@@ -7,8 +8,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -152,6 +155,37 @@ def test_the_doctor_says_the_remedy_and_leaves_with_1(tmp_path):
     (tmp_path / "data").touch()  # a file in the folder's place
     ran = run("doctor", "--data", str(tmp_path / "data"), "--certs", str(tmp_path / "certs"), "--offline", seconds=120)
     assert ran.returncode == 1 and "problem" in ran.stdout and "WEBBOT_DATA" in ran.stdout and "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(("url", "remedy"), [
+    ("http://127.0.0.1:9", "cannot be reached"), ("ftp://x", "WEBBOT_REMOTE_URL"),
+    ("http://n:hidden-word@x", "WEBBOT_REMOTE_KEY"),
+])
+def test_the_doctor_says_why_the_model_server_cannot_be_asked(url, remedy):
+    finding = doctor._remote(settings.load({}, remote_url=url, remote_key="hidden-key"))
+    assert remedy in finding.remedy and "hidden" not in f"{finding}"
+
+
+def test_the_doctor_says_what_the_model_server_lists():
+    class Listing(BaseHTTPRequestHandler):
+        def do_GET(self):
+            told = json.dumps({"data": [{"id": f"model-{number}"} for number in range(7)]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(told)))
+            self.end_headers()
+            self.wfile.write(told)
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listing) as listing:
+        threading.Thread(target=listing.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{listing.server_port}"
+        finding = doctor._remote(settings.load({}, remote_url=url))
+        assert finding.what.endswith("model-0, model-1, model-2, model-3, model-4 and 2 more") and not finding.remedy
+        finding = doctor._remote(settings.load({}, remote_url=url, remote_model=("model-1", "other")))
+        assert "lists no other" in finding.what and finding.remedy and not finding.needed
+        listing.shutdown()
 
 
 def test_a_taken_port_is_a_note_of_the_doctor(tmp_path):

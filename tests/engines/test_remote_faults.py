@@ -239,6 +239,9 @@ def test_no_redirect_is_followed_and_the_key_stays(proxy, make, llama_server):
         assert "not followed" in engine.state().sentence
         with pytest.raises(Unavailable):
             list_models(proxy.address, KEY)
+    proxy.usual = response(301, Location="https://127.0.0.1/v1/models")
+    with pytest.raises(Unavailable, match="begin with https://"):
+        list_models(proxy.address, KEY)
     canary.close()
     assert not canary.asked
     assert all(headers["authorization"] == f"bearer {KEY}" for _, headers, _ in proxy.asked)
@@ -254,13 +257,15 @@ def test_proxies_of_the_environment_are_not_used(proxy, make, monkeypatch, llama
     assert not canary.asked
 
 
-def test_the_circuit_opens_and_a_trial_closes_it(proxy, make):
+def test_the_circuit_opens_and_a_trial_closes_it(proxy, make, caplog):
     engine = make(limits=Limits(connect=0.5, idle=1.0, failures=3, rest=0.4, retry=0.05, jitter=0.01))
     until(lambda: engine.state().status == "ready", 5)
     proxy.faults = [response(500)] * 6
     for _ in range(3):
         failure(engine)
     assert asked(proxy) == 6
+    said = [record.getMessage() for record in caplog.records if record.name.endswith("modelserver")]
+    assert len(said) == 3 and all("127.0.0.1" in line and "status 500" in line for line in said)
     _, problem = failure(engine)
     assert asked(proxy) == 6
     assert "failed 3 times in a row" in str(problem)

@@ -19,6 +19,7 @@ from webbot.engines.remotes.events import Events, TooLarge
 from webbot.engines.remotes.faults import Refusals, lost
 from webbot.engines.remotes.line import Line
 from webbot.engines.remotes.reading import Answer, Told, Unreadable, vectors_of
+from webbot.engines.remotes.wire import _is_upgrade
 from webbot.errors import BadInput, NotFound, SettingsError, TooLong, TooMany, Unavailable
 from webbot.messages import Message, Options, Tool, ToolCall
 
@@ -322,6 +323,15 @@ def test_refusals_become_problems(status, error, kind, parameter):
     assert fault.problem.parameter == parameter
     assert "host:1" in str(fault.problem)
     assert "sk-hidden" not in repr(fault.problem)
+
+
+@pytest.mark.parametrize(("url", "location", "is_upgrade"), [
+    ("http://host:80/v1/models", "https://host/v1/models", True), ("http://host/", "https://HOST:8443/", True),
+    ("http://host/", "https://other/", False), ("https://host/", "https://host/x", False), ("http://host/", "/v1", False),
+    ("http://host/", "https://[", False), ("http://host/", "", False),
+])
+def test_a_server_that_sends_on_to_its_own_https(url, location, is_upgrade):
+    assert _is_upgrade(url, location) is is_upgrade
 
 
 def test_details_of_other_servers_are_read():
