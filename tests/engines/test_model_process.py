@@ -6,6 +6,7 @@ import resource
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -22,6 +23,7 @@ WIDE = {"head_dim": 2048, "num_attention_heads": 2, "num_key_value_heads": 2, "m
 SPARE = 250 * 1024**2  # enough for 1024 tokens in each of four slots, not for 2048
 SEIZE, INTERRUPT, WAIT_ALL = 0x4206, 0x4207, 0x40000000  # of ptrace and waitpid
 BRIEF = Options(temperature=0, max_tokens=2)
+ENDLESS = Options(temperature=1, seed=1, logit_bias={259: -100.0})  # never the model's end of an answer
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def test_what_is_too_long_for_the_memory_fails_alone_and_thrice_in_a_row_is_a_ne
     process = psutil.Process(engine.host.pid)
     limit = process.memory_info().vms + SPARE
     resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, limit))
-    neighbour = engine.answer([Message(role="user", text="tell")], Options(temperature=1, seed=1, max_tokens=900), owner="ann")
+    neighbour = engine.answer([Message(role="user", text="tell")], replace(ENDLESS, max_tokens=900), owner="ann")
     assert next(event for event in neighbour if getattr(event, "text", ""))
     with pytest.raises(NoMemory, match="too long for the memory") as refused:
         ask(engine, 1500)
@@ -61,7 +63,7 @@ def test_what_is_too_long_for_the_memory_fails_alone_and_thrice_in_a_row_is_a_ne
 
 def test_a_stuck_computation_ends_the_answer_and_the_process(engine):
     """Only the thread that computes is stopped: the process itself gives signs of life on."""
-    running = engine.answer([Message(role="user", text="tell")], Options(temperature=1, seed=1, max_tokens=8000))
+    running = engine.answer([Message(role="user", text="tell")], ENDLESS)
     assert next(event for event in running if getattr(event, "text", ""))
     process = psutil.Process(engine.host.pid)
     before = {thread.id: thread.user_time for thread in process.threads()}
