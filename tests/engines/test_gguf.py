@@ -81,8 +81,8 @@ def test_log_probabilities_are_those_of_the_model(gguf, local):
 
 
 def test_texts_are_cut_into_the_same_tokens(gguf, local):
-    texts = ["Say 'tree' please, don't!", "HELLO World 1234", "x\n\ny", "你好，世界 🌍", "naïve café (a) [b] {c}", "  trimmed  ", "",
-             "<|eot_id|><|begin_of_text|>", "привет 한국어", "e\u0301\u200d\ufeff"]
+    texts = ["Say 'tree' please, don't!", "HELLO World 1234", "x\n\ny", "你好，世界 🌍", "naïve café (a) [b] {c}", "  trimmed  ",
+             "", "<|eot_id|><|begin_of_text|>", "привет 한국어", "e\u0301\u200d\ufeff"]
     assert gguf.count(texts) == local.count(texts)
     assert (gguf.state().opening, gguf.state().frame) == (local.state().opening, local.state().frame)
     assert gguf.state().tokenizer != local.state().tokenizer  # spaces before a word are counted differently
