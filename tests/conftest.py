@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     unwanted = part_of(name) != "" if wanted == REST else f"mark.{wanted}" not in collection_path.read_text()
     return True if unwanted else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever starts the tests in the background may have Ctrl-C ignored; the programs under test would inherit that."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
