@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 
 import httpx
 import pytest
@@ -86,7 +87,9 @@ def test_the_words_can_be_changed_before_they_are_sent(speak, tmp_path):
     page = talk.page
     page.click('[data-voice="talk"]')
     expect(page.locator(".listening")).to_be_visible()
-    page.wait_for_timeout(3500)
+    latest = time.monotonic() + 3.5
+    while not talk.box.input_value() and time.monotonic() < latest:  # they stay in the box for a moment only
+        page.wait_for_timeout(50)
     send(page)
     expect(talk.box).to_have_value("What is the capital of France?")
     talk.box.click()

@@ -23,6 +23,7 @@ def spoken_words(
         {"seek": 0, "start": piece.first / RATE, "end": min(piece.last, length) / RATE, "tokens": list(piece.words), "words": []}
         for piece in pieces
     ]
+    threads = torch.get_num_threads()
     try:
         with torch.inference_mode():
             add_word_timestamps(
@@ -31,6 +32,8 @@ def spoken_words(
             )
     except (RuntimeError, ImportError, IndexError, ValueError) as error:
         raise not_found() from error
+    finally:
+        torch.set_num_threads(threads)  # numba, which looks for the path, has set it for the whole process
     return [
         [Spoken(word["word"], int(word["start"] * RATE), int(word["end"] * RATE)) for word in segment["words"]]
         for segment in segments
