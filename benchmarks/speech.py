@@ -116,7 +116,7 @@ def base_shape(device: str, rounds: int) -> list[dict[str, Any]]:
         write(path, path.with_suffix(""))
         model = model.to(chosen).eval()
         ours = OpenaiWhisper(path, device)
-        quick = opened(path.with_suffix(""), Path(folder), device, torch.get_num_threads(), lambda *_: None)
+        quick = opened(path.with_suffix(""), Path(folder), device, 0, lambda *_: None)
     quick.most_tokens = TOKENS
     mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(samples)).to(chosen)
 
