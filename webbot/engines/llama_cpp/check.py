@@ -22,7 +22,7 @@ HALF = 2  # bytes of a number in the cache
 SMALL_MODEL = 100_000_000  # parameters
 PIECE_SECONDS = 0.5  # of reading a prompt, in which nothing else goes on
 SPEED = 40e9  # multiplications a second that a core of these years makes, about
-MOST_PIECE, LEAST_PIECE = 512, 64
+MOST_PIECE, LEAST_PIECE = 512, 128
 
 
 def whole(file: Path) -> tuple[Header, list[Path]]:
