@@ -75,7 +75,10 @@ class Services:
             voices=Voices(settings.data / "run" / "speaking", voice=settings.voice, language=settings.speech_language),
         )
         fleet.wake()
-        services._fetch()
+        if not settings.offline:
+            fleet.fetch()
+            if speech is not None:
+                speech.fetch()
         services.control = Control(control.place(settings.data), services.command)
         services.control.start()
         return services
@@ -178,17 +181,6 @@ class Services:
 
     def coming_speech(self) -> Coming | None:
         return self.speech.coming if self.speech else None
-
-    def _fetch(self) -> None:
-        """The starters stand in for models that were asked for, are not here yet, but may be had."""
-        if self.settings.offline:
-            return
-        if self.settings.engine != "echo" and self.settings.model and self.engine.state().starter:
-            wanted = catalog.find(self.settings.model, self.settings)
-            if wanted.path is None:
-                self.use(wanted.name)
-        if self.speech is not None:
-            self.speech.fetch()
 
     def close(self) -> None:
         """Ends running answers, then the models, then the store."""

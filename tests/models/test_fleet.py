@@ -135,7 +135,7 @@ class TestServers:
         fleet = world.fleet(self.upstream("alpha"), remote_url="http://far/v1", model="alpha")
         assert fleet.engine().state().name == "alpha"
         assert fleet.engine("remote/alpha").name == "far alpha"
-        assert "remote/alpha" in listing.names(fleet)
+        assert "remote/alpha" in [state.name for state in listing.usable(fleet)]
 
     def test_any_other_name_goes_to_the_server_that_takes_any(self, world):
         fleet = world.fleet(self.upstream(anything=True), model="alpha")
@@ -216,6 +216,21 @@ class TestUse:
         assert fleet.coming is None
 
 
+class TestFetch:
+    def test_a_model_that_can_never_fit_does_not_keep_the_server_from_starting(self, world):
+        fleet = world.fleet(model="llama-3.2-3b", offline=False, model_memory=0.7)
+        assert fleet.serving == "starter"
+        fleet.fetch()
+        assert fleet.coming.failed and "needs" in fleet.coming.sentence and "0.7 GB" in fleet.coming.sentence
+        assert text(fleet.engine()) == "hello"
+
+    @pytest.mark.parametrize("model", ["", "alpha", "starter"])
+    def test_nothing_is_brought_that_is_here_or_was_not_asked_for(self, world, model):
+        fleet = world.fleet(model=model, offline=False)
+        fleet.fetch()
+        assert fleet.coming is None
+
+
 class TestMemory:
     def room_for(self, world, count):
         return {"model_memory": (count * world.need + 1) / GIGABYTE}
@@ -287,7 +302,7 @@ class TestMemory:
             assert refused.value.status == 507
         told = next(state for state in listing.states(fleet) if state.name == "beta")
         assert not told.possible and "GB" in told.reason
-        assert "beta" not in listing.names(fleet)
+        assert "beta" not in [state.name for state in listing.usable(fleet)]
 
     def test_who_is_not_asked_leaves_the_memory(self, world):
         fleet = world.fleet(model="alpha", unload_after=1)

@@ -175,6 +175,20 @@ class Fleet:
         except Problem as problem:
             log.error("%s is not loaded: %s", self.serving, problem)
 
+    def fetch(self) -> None:
+        """The starter stands in for a model that the settings name and that is not here yet: it is brought now. What speaks
+        against that stands in `coming`; it does not keep the server from starting."""
+        standing_in = self._find(self.serving)
+        if not self.settings.model or standing_in is None or not standing_in.starter:
+            return
+        try:
+            wanted = catalog.find(self.settings.model, self.settings)
+            if wanted.path is None:
+                self.use(wanted.name)
+        except Problem as problem:
+            log.warning("%s cannot be brought: %s", self.settings.model, problem)
+            self.coming = Coming(name=self.settings.model, sentence=str(problem), failed=True)
+
     def use(self, name: str) -> None:
         """Makes that model the one that serves, downloaded first where it is not here; the one that serves goes on until then.
 

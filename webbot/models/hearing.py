@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 
-from webbot.errors import SettingsError, Unavailable
-from webbot.exchange import Exchange
+from webbot.errors import Problem, SettingsError, Unavailable
+from webbot.exchange import Coming, Exchange
 from webbot.models import catalog, plan
 from webbot.models.catalog import Found
 from webbot.models.pulling import Pull
@@ -13,6 +14,8 @@ from webbot.models.state import ModelState
 from webbot.settings import Settings
 from webbot.speech import weights
 from webbot.speech.transcribe import Transcriber
+
+log = logging.getLogger(__name__)
 
 
 class Hearing(Exchange[Transcriber]):
@@ -26,9 +29,17 @@ class Hearing(Exchange[Transcriber]):
         super().__init__(make(found or weights.STARTER))
 
     def fetch(self) -> None:
-        """The starter stands in for a model that was asked for and is not here yet: it is brought now."""
-        if self.current.starter and weights.known(self.settings.speech_model):
-            self.use(self.settings.speech_model)
+        """The starter stands in for a model that was asked for and is not here yet: it is brought now. What speaks against that
+        stands in `coming`; it does not keep the server from starting."""
+        name = self.settings.speech_model
+        if not self.current.starter or not weights.known(name):
+            return
+        title = catalog.find(name, self.settings).title
+        try:
+            self.use(name)
+        except Problem as problem:
+            log.warning("%s cannot be brought: %s", title, problem)
+            self.coming = Coming(name=title, sentence=str(problem), failed=True)
 
     def use(self, name: str, beside: Mapping[str, int] | None = None) -> None:
         """Makes that model the one that hears, downloaded first where it is not here. Returns at once. `beside` says what the

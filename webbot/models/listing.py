@@ -30,11 +30,6 @@ def usable(fleet: Fleet) -> list[ModelState]:
     return [state for state in states(fleet) if state.status not in ("absent", "coming") and state.possible]
 
 
-def names(fleet: Fleet) -> list[str]:
-    """The names of the models that can be asked now, the one that serves first."""
-    return [state.name for state in usable(fleet)]
-
-
 def _fixed(fleet: Fleet, name: str, engine: Engine) -> ModelState:
     state = engine.state()
     return ModelState(name=name, title=state.name, kind="echo", status=state.status, context=state.context,
