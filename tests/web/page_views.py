@@ -178,7 +178,7 @@ def view(kind: str = "talk") -> dict[str, Any]:
         "conversations": groups if talking else [], "turns": turns() if talking else [], "edge": "u3" if talking else None,
         "memory": memory if talking else None, "earlier": "/c/c1?before=1" if talking else None, "trouble": None, "draft": "",
         "roles": roles, "default_role": "You help.", "models": models("starter" if kind == "welcome" else "ready"),
-        "welcome": text_html("h2. What is on your mind?\n\nEverything you say stays on this server."),
+        "welcome": text_html("h2. What is on your mind?\n\nWrite, or press the microphone and talk."),
         "tries": ["What is the capital of France?", "Tell me a story about a dragon", "Write Python that prints ten squares"],
         "limits": {"upload_mb": 64, "audio_seconds": 600, "question_bytes": 65536},
         "help": text_html("h2. Talking\n\nPress the microphone."),
