@@ -11,12 +11,8 @@ import pytest
 from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
-from tests.models.hub_server import Hub
-from tests.web.echo_models import EchoModels
+from tests.web.echo_models import services_with_echoes
 from webbot.factory import create_app
-from webbot.models.catalog import STARTER
-from webbot.services import Services
-from webbot.settings import load
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
@@ -24,23 +20,14 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touc
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A server with the models starter, alpha and beta, and a hub that has owner/tiny."""
-    folder = tmp_path_factory.mktemp("models")
-    hub = Hub({"owner/tiny": STARTER})
-    with pytest.MonkeyPatch.context() as patch:
-        models = EchoModels(folder / "models", patch)
-        patch.setenv("HF_ENDPOINT", hub.address)
-        given = {"data": folder / "data", "certs": folder / "certs", "models": models.folder, "rate_limit": 10_000}
-        services = Services.open(load({}, engine="local", speech=False, **given))
+    with services_with_echoes(tmp_path_factory.mktemp("models")) as (services, models, hub):
         server = make_server("localhost", 0, create_app(services), threaded=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
-        url = f"http://localhost:{server.port}"
-        yield SimpleNamespace(url=url, services=services, models=models, hub=hub)
+        yield SimpleNamespace(url=f"http://localhost:{server.port}", services=services, models=models, hub=hub)
         services.closing.set()
         server.shutdown()
         thread.join(10)
-        services.close()
-    hub.close()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,27 +40,34 @@ def loaded():
     return loading.load(STARTER, "cpu", "float32", lambda progress, sentence: None)
 
 
-@pytest.fixture
-def make_local(tmp_path_factory):
+@contextmanager
+def opened(kind, tmp_path_factory):
+    """Makes engines of that class, loaded, and closes them at the end."""
     made = []
 
-    def make(model=STARTER, **options):
-        engine = LocalEngine(model, runtime=tmp_path_factory.mktemp("run"), **options)
+    def make(model, **options):
+        engine = kind(model, runtime=tmp_path_factory.mktemp("run"), **options)
         made.append(engine)
         until(lambda: engine.state().status != "loading")
         return engine
 
-    yield make
-    for engine in made:
-        engine.close()
+    try:
+        yield make
+    finally:
+        for engine in made:
+            engine.close()
+
+
+@pytest.fixture
+def make_local(tmp_path_factory):
+    with opened(LocalEngine, tmp_path_factory) as make:
+        yield lambda model=STARTER, **options: make(model, **options)
 
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
-    engine = LocalEngine(STARTER, runtime=tmp_path_factory.mktemp("run"), starter=True, precision="float32", token_timeout=20)
-    until(lambda: engine.state().status != "loading")
-    yield engine
-    engine.close()
+    with opened(LocalEngine, tmp_path_factory) as make:
+        yield make(STARTER, starter=True, precision="float32", token_timeout=20)
 
 
 # The engines that keep the contract, each a fixture; `model` marks those that load a model.
@@ -103,25 +111,14 @@ def starter_gguf(make_starter_gguf):
 
 @pytest.fixture
 def make_gguf(tmp_path_factory):
-    made = []
-
-    def make(file, **options):
-        engine = GgufEngine(file, runtime=tmp_path_factory.mktemp("run"), **options)
-        made.append(engine)
-        until(lambda: engine.state().status != "loading")
-        return engine
-
-    yield make
-    for engine in made:
-        engine.close()
+    with opened(GgufEngine, tmp_path_factory) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")
 def gguf(tmp_path_factory, starter_gguf):
-    engine = GgufEngine(starter_gguf, runtime=tmp_path_factory.mktemp("run"), starter=True, token_timeout=20)
-    until(lambda: engine.state().status != "loading")
-    yield engine
-    engine.close()
+    with opened(GgufEngine, tmp_path_factory) as make:
+        yield make(starter_gguf, starter=True, token_timeout=20)
 
 
 @pytest.fixture(scope="session")

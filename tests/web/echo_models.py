@@ -3,12 +3,18 @@
 import dataclasses
 import threading
 import time
+from contextlib import contextmanager
 
+import pytest
+
+from tests.models.hub_server import Hub
 from webbot import makers
 from webbot.engines.base import EngineState
 from webbot.engines.echo import EchoEngine
 from webbot.models import manifest
 from webbot.models.catalog import STARTER
+from webbot.services import Services
+from webbot.settings import load
 
 HELD = 1_500_000_000  # bytes
 
@@ -72,3 +78,17 @@ class EchoModels:
         model.failed = self.broken.get(found.name, "")
         self.made[found.name] = model
         return model
+
+
+@contextmanager
+def services_with_echoes(folder):
+    """(services, models, hub): a server's parts with the models starter, alpha and beta, and a hub that has owner/tiny."""
+    hub = Hub({"owner/tiny": STARTER})
+    with pytest.MonkeyPatch.context() as patch:
+        models = EchoModels(folder / "models", patch)
+        patch.setenv("HF_ENDPOINT", hub.address)
+        given = {"data": folder / "data", "certs": folder / "certs", "models": models.folder, "rate_limit": 10_000}
+        services = Services.open(load({}, engine="local", speech=False, **given))
+        yield services, models, hub
+        services.close()
+    hub.close()

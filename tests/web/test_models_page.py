@@ -7,13 +7,9 @@ import time
 
 import pytest
 
-from tests.models.hub_server import Hub
-from tests.web.echo_models import EchoModels
+from tests.web.echo_models import services_with_echoes
 from webbot.factory import create_app
-from webbot.models.catalog import STARTER
 from webbot.models.state import ModelState
-from webbot.services import Services
-from webbot.settings import load
 from webbot.web.model_views import in_own_rows
 
 JSON = {"Accept": "application/json"}
@@ -33,19 +29,11 @@ def until(condition, seconds=10):
 @pytest.fixture(scope="module")
 def several(tmp_path_factory, compiled_templates):
     """An application with the models starter, alpha and beta, for all tests here."""
-    folder = tmp_path_factory.mktemp("several")
-    hub = Hub({"owner/tiny": STARTER})
-    with pytest.MonkeyPatch.context() as patch:
-        models = EchoModels(folder / "models", patch)
-        patch.setenv("HF_ENDPOINT", hub.address)
-        given = {"data": folder / "data", "certs": folder / "certs", "models": models.folder, "rate_limit": 10_000}
-        services = Services.open(load({}, engine="local", speech=False, **given))
+    with services_with_echoes(tmp_path_factory.mktemp("several")) as (services, models, hub):
         app = create_app(services)
         app.extensions |= {"services": services, "echo models": models, "hub": hub}
         app.jinja_env.bytecode_cache = compiled_templates
         yield app
-        services.close()
-    hub.close()
 
 
 @pytest.fixture
@@ -347,3 +335,24 @@ def test_a_tab_is_told_of_the_loading_also_when_it_comes_late(ann, models):
             break
     stream.close()
     assert heard.index("turn") < heard.index("preparing") < heard.index("started") < heard.index("finished")
+
+
+class TestWhereItGoes:
+    """A page never says that what is asked stays here when a model elsewhere may get it."""
+
+    STAYS, GOES = "Everything you say stays on this server.", "The model runs on far.example: what you ask goes there."
+
+    def page(self, app, path="/"):
+        return app.test_client().get(path, base_url="https://localhost").text
+
+    def test_to_nobody(self, make_app):
+        shown = self.page(make_app())
+        assert self.STAYS in shown and "what you ask goes there" not in shown
+
+    def test_to_the_model_of_this_conversation(self, make_app):
+        app = make_app(owner="home", remote_url="http://far.example/v1", remote_model=("big",))
+        chat = app.extensions["services"].chat
+        here, there = chat.create("home", ""), chat.create("home", "", "big")
+        assert self.STAYS not in self.page(app), "one of the menu is elsewhere"
+        assert self.GOES not in self.page(app, f"/c/{here.id}")
+        assert self.GOES in self.page(app, f"/c/{there.id}")
