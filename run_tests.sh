@@ -20,11 +20,20 @@ END
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Chromium, espeak-ng, ffmpeg and node with npm come from the system; without the right to install them their tests are left out.
+# Debian keeps the programs of PostgreSQL's server out of the path.
+is_here() {
+  command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
+}
+
+# These come from the system; without the right to install them their tests are left out.
 install_programs() {
   local program missing=()
-  for program in chromium espeak-ng ffmpeg node npm; do
-    command -v "$program" >/dev/null || missing+=("${program/#node/nodejs}")
+  for program in chromium espeak-ng ffmpeg node npm redis-server postgres; do
+    is_here "$program" || case $program in
+      node) missing+=(nodejs) ;;
+      postgres) missing+=(postgresql) ;;
+      *) missing+=("$program") ;;
+    esac
   done
   if [ "${#missing[@]}" = 0 ]; then return; fi
   local as_root=()

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 TIERS = [
     ["__main__"],
     ["cli"],
-    ["doctor", "manual", "models_command", "server", "terminal"],
+    ["doctor", "manual", "models_command", "server", "store_command", "terminal"],
     ["webprocess"],
     ["factory"],
     ["web"],
@@ -22,11 +22,12 @@ TIERS = [
     ["makers"],
     ["chat", "models"],
     ["engines", "speech", "store"],
-    ["memory", "auth", "tokens", "certs", "modelhost", "exchange", "reply", "folder"],
+    ["memory", "auth", "tokens", "certs", "modelhost", "exchange", "reply", "folder", "documents", "relay",
+     "transfer"],
     ["channel", "addresses", "authority", "connection", "progress"],
-    ["settings", "errors", "messages", "metrics", "logs"],
+    ["settings", "errors", "messages", "metrics", "logs", "news"],
 ]
-WITHIN_A_TIER = {("doctor", "server"), ("settings", "errors")}
+WITHIN_A_TIER = {("doctor", "server"), ("settings", "errors"), ("news", "messages")}
 ONLY_THERE = {
     "flask": {"factory", "web"},
     "flask_babel": {"factory", "web"},
@@ -42,6 +43,10 @@ ONLY_THERE = {
     "ctranslate2": {"speech.ctranslate2_whisper", "speech.convert"},
     "httpcore2": {"engines.remotes.wire"},
     "sqlalchemy": {"store.sql", "store.sql_schema", "store.sql_database"},
+    "redis": {"store.redis", "relay"},
+    "psycopg": {"store.sql_postgres"},
+    "alembic": {"store.sql_migrations"},
+    "pypdf": {"documents"},
     "jwt": {"tokens"},
     "gunicorn": {"server", "webprocess"},
     "gevent": {"webprocess", "connection"},

@@ -8,15 +8,20 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 Status = Literal["streaming", "complete", "stopped", "failed"]
+Feedback = Literal["", "up", "down"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message of a conversation.
 
-    `number` orders the messages of a conversation (1, 2, 3, ...; a clock may jump, a number does not).
+    `number` orders the messages of a conversation (it only grows; a clock may jump, a number does not). `parent` is the id
+    of the message before it, "" for a first one: messages with the same parent are versions of one another, and the way from
+    a message back to the beginning is a branch. A parent's number is smaller.
     `tokens` is the length of `text` in tokens of the tokenizer named by `counted_by`, None while nobody has counted.
     `spoken` holds what a voice turn wants shown: {"language": "en", "seconds": 2.1, "transcribed_in": 0.4}.
+    A `pinned` message stays in the window with its turn. `feedback` is what a person thinks of an answer. Of an answer,
+    `remembers_from` and `cut_for` keep what Conversation's are once its branch is shown again.
     `tool_calls` are what an assistant's message asks for; a tool's message answers the call `tool_call`. Programs send
     and keep these; they are not stored.
     """
@@ -32,6 +37,11 @@ class Message:
     usage: Usage | None = None
     error: str = ""
     spoken: dict = field(default_factory=dict)
+    parent: str = ""
+    pinned: bool = False
+    feedback: Feedback = ""
+    remembers_from: int = 0
+    cut_for: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call: str = ""
 
@@ -40,24 +50,53 @@ class Message:
 class Conversation:
     """What is known of a conversation beside its messages.
 
-    `role` is the system prompt; `model` names the model that answers, "" the one that serves by default. `remembers_from` is
-    the number of the first message that the model still sees, as cut for the tokenizer `cut_for`: it only grows, so that what
-    was forgotten stays forgotten. `version` counts changes.
+    `role` is the system prompt; `model` names the model that answers, "" the one that serves by default. `tip` is the last
+    message of the branch that is shown, "" while there is none. `remembers_from` is the number of the first message of that
+    branch that the model still sees, as cut for the tokenizer `cut_for`: along a branch it only grows, so that what was
+    forgotten stays forgotten. `titled_by` says where the title is from; one that a person gave is never changed by itself.
+    `version` counts changes.
     """
 
     id: str
     owner: str
     title: str = ""
+    titled_by: Literal["", "question", "model", "person"] = ""
     role: str = ""
     pinned: bool = False
     speaks: bool = False
     markup: Literal["markdown", "textile"] = "markdown"
     model: str = ""
+    tip: str = ""
     remembers_from: int = 0
     cut_for: str = ""
     version: int = 1
     created_at: float = 0.0
     updated_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file that belongs to a conversation. `name` is what a person called it: never a path. `media_type` is what its bytes
+    say it is; `size` counts them. `tokens` are those of its text as a part of the prompt, None while nobody has counted
+    (`counted_by` as in Message); 0 for a file without text, such as a picture."""
+
+    name: str
+    media_type: str
+    size: int
+    id: str = ""
+    tokens: int | None = None
+    counted_by: str = ""
+    created_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A branch of a conversation that whoever has the `token` may read, up to the message `tip` and no further."""
+
+    token: str
+    conversation: str
+    tip: str
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +158,11 @@ class Usage:
 class Window:
     """What the model sees of a conversation in one turn, and the tokens of each part.
 
-    `role + memory + question + reserve == context` (the frame of a part, its control tokens, is counted with it).
-    `kept` are the ids of the remembered messages, oldest first; `first` is the number of the oldest of them, or of
-    the question when nothing is remembered. `memory_limit` is the most that memory may hold.
+    `role + files + pinned + memory + question + reserve == context` (the frame of a part, its control tokens, is counted with
+    it; an answer that is gone on with counts as part of the question). `kept` are the ids of the remembered messages, oldest
+    first, `held` those of pinned turns; `first` is the number of the oldest of `kept`, or of the question when nothing is
+    remembered. `memory_limit` is the most that memory may hold, `held_limit` the most that files and pinned turns may take
+    together. `seen_files` are the files whose text is seen.
     """
 
     context: int
@@ -132,6 +173,21 @@ class Window:
     memory_limit: int
     first: int
     kept: tuple[str, ...] = ()
+    files: int = 0
+    pinned: int = 0
+    held_limit: int = 0
+    held: tuple[str, ...] = ()
+    seen_files: tuple[SeenFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFile:
+    """How much of a file's text the model sees: the first `tokens` of `whole`."""
+
+    id: str
+    name: str
+    tokens: int
+    whole: int
 
 
 # Events of a running answer, in this order: Preparing..., Started, Delta..., Called..., then exactly one of Finished, Failed,

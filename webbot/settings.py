@@ -75,6 +75,22 @@ class Settings:
 
     # what is kept
     data: Path = setting(ROOT / "data", "The folder of the database and the run-time files.")
+    store: str = setting(
+        "", "Where conversations and sessions are kept: sqlite:///PATH, postgresql://USER:PASSWORD@HOST/NAME or redis://HOST/0. "
+        "Empty: webbot.db in the data folder.", aliases=("REDIS_OM_URL",), secret=True,
+    )
+    redis: str = setting(
+        "", "The Redis through which several web processes tell one another what happens: redis://HOST/0. Empty: that of "
+        "`store`, where it is one.", secret=True,
+    )
+    workers: int = setting(
+        1, "Web processes. More than one need a Redis and share the models of this machine.", least=1, most=64,
+    )
+    max_file: int = setting(16, "The largest file that can be attached to a conversation, in MB.", least=1, most=256)
+    titles: str = setting(
+        "auto", "What names a new conversation: the model, once it has answered and is idle, or the first question. The starter "
+        "model never does.", choices=("auto", "question"),
+    )
     session_days: int = setting(30, "A session is forgotten after so many days without a visit.", least=1, most=3650)
 
     # the language model

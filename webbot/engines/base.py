@@ -19,6 +19,7 @@ ABILITIES = (
     "stop", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
     "schema",  # answers held to a JSON schema
     "tools",  # functions that the model asks for
+    "go_on",  # an answer that is there already: an assistant's message at the end
     "complete",  # text that goes on, without a chat template
     "embed",  # vectors of texts
 )
@@ -72,6 +73,7 @@ class Engine(ABC):
     @abstractmethod
     def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
         """Streams the answer to `messages` (an optional system message first, a user's or a tool's last), then one Finished.
+        With an assistant's message last, what is streamed is how that one goes on (ability "go_on").
 
         Deltas never split a character. While nothing comes there is an empty Delta at least every 0.1 s, so that whoever reads
         can end it at any time: closing the generator frees the model at once. It starts working when it is first advanced.

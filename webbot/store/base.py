@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from webbot.messages import Conversation, Message
+from webbot.messages import Conversation, Feedback, File, Message, Share
+
+Kind = Literal["conversation", "message", "request", "file", "share", "session"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing in a store, for copying everything: `fields` are what every store knows of it, JSON values and bytes.
+
+    conversation: the fields of Conversation, and deleted_at (None, or when it was deleted). message: those of Message without
+    tool_calls and tool_call, and conversation. request: message, value. file: those of File, and conversation, text, data.
+    share: those of Share. session: key, value, ends_at.
+    """
+
+    kind: Kind
+    id: str
+    fields: Mapping[str, Any]
 
 
 class Store(ABC):
-    """Conversations with their messages, and the data of sessions.
+    """Conversations with their messages and files, and the data of sessions.
 
-    Every call raises NotFound for an unknown id or another owner's, Unavailable when the database is locked or away, and
-    DiskFull when nothing can be written. A call that returns has committed.
+    Every call raises NotFound for an unknown id, another owner's or a deleted conversation's, Unavailable when the database is
+    locked or away, and DiskFull when nothing can be written. A call that returns has committed; one that raises has changed
+    nothing. The messages of a conversation are a tree (Message.parent); one branch of it is shown, from the beginning to the
+    conversation's `tip`. Every answer keeps `remembers_from` and `cut_for` as they were while it was the newest one shown: a new
+    answer takes them over from the answer before it in its branch (0 and "" without one), `change_conversation` with these two
+    also writes them to the newest answer shown, and whatever chooses another branch sets the conversation's to those of the
+    newest answer of that branch.
     """
+
+    searches_texts: bool = True  # False: `search` looks at titles only
 
     # conversations
 
@@ -22,7 +46,17 @@ class Store(ABC):
     def create_conversation(
         self, owner: str, *, title: str = "", role: str = "", model: str = "", beginning: Sequence[Message] = ()
     ) -> Conversation:
-        """A new conversation, with the messages of `beginning`: they get ids and numbers of their own, in this order."""
+        """A new conversation, with the messages of `beginning` as its only branch: they get ids and numbers of their own, in
+        this order."""
+
+    @abstractmethod
+    def add_conversation(
+        self, owner: str, about: Conversation, messages: Sequence[Message], files: Sequence[tuple[File, str, bytes]] = ()
+    ) -> Conversation:
+        """A conversation from elsewhere, with all branches, and files with their texts and bytes. It gets an id, and its
+        messages and files get ids, of their own; `parent` and `tip` are followed, `messages` come parents first. Its times,
+        title, role, model, marks, pins and feedback are kept; an answer that is streaming becomes stopped. It becomes the
+        owner's last changed one. Raises BadInput for a parent that is not there before its child."""
 
     @abstractmethod
     def conversation(self, owner: str, conversation: str) -> Conversation: ...
@@ -36,15 +70,30 @@ class Store(ABC):
     def conversations(
         self, owner: str, *, search: str = "", limit: int = 100, offset: int = 0
     ) -> Sequence[Conversation]:
-        """Pinned ones first, then the last changed. `search` looks in titles and texts, without regard to case."""
+        """Pinned ones first, then the last changed. `search`: every word of it stands in the title or in one message, the last
+        word perhaps only begun, without regard to case (store/words.py says what a word is)."""
 
     @abstractmethod
-    def change_conversation(self, owner: str, conversation: str, **changes: object) -> Conversation:
-        """Sets any of title, role, pinned, speaks, markup, model, remembers_from, cut_for; `version` grows by one."""
+    def change_conversation(
+        self, owner: str, conversation: str, *, only_version: int | None = None, **changes: object
+    ) -> Conversation:
+        """Sets any of title, titled_by, role, pinned, speaks, markup, model, remembers_from, cut_for; `version` grows by one.
+        Raises Conflict when `only_version` is another than the conversation's version."""
 
     @abstractmethod
-    def delete_conversation(self, owner: str, conversation: str) -> None:
-        """Deletes it with its messages."""
+    def delete_conversation(
+        self, owner: str, conversation: str, *, only_version: int | None = None, at_once: bool = False
+    ) -> None:
+        """Deletes it with all it has; until `purge` it can be restored, unless `at_once`. While the disk is full it is gone
+        at once. Raises Conflict as `change_conversation`."""
+
+    @abstractmethod
+    def restore_conversation(self, owner: str, conversation: str) -> Conversation:
+        """Brings a deleted conversation back as it was. Raises NotFound once it is purged."""
+
+    @abstractmethod
+    def purge(self, before: float) -> int:
+        """Deletes for good what was deleted before that time (seconds since 1970). Returns how many conversations."""
 
     # messages
 
@@ -52,33 +101,69 @@ class Store(ABC):
     def messages(
         self, owner: str, conversation: str, *, start: int = 0, before: int | None = None, limit: int | None = None
     ) -> Sequence[Message]:
-        """In order of their numbers: those with `start <= number < before`, the newest `limit` of them."""
+        """The branch that is shown, in order of their numbers: those with `start <= number < before`, the newest `limit`."""
+
+    @abstractmethod
+    def tree(self, owner: str, conversation: str) -> Sequence[Message]:
+        """The messages of all branches in order of their numbers."""
+
+    @abstractmethod
+    def versions(self, owner: str, conversation: str, ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """For those of the messages that have versions: the ids of all (the message among them), oldest first."""
 
     @abstractmethod
     def message(self, owner: str, conversation: str, message: str) -> Message:
-        """One message of the conversation."""
+        """One message of the conversation, of whatever branch."""
+
+    @abstractmethod
+    def held(self, owner: str, conversation: str) -> Sequence[Message]:
+        """The turns of the shown branch of which a message is pinned: question and answer of each, in order."""
+
+    @abstractmethod
+    def change_message(
+        self, owner: str, conversation: str, message: str, *, pinned: bool | None = None, feedback: Feedback | None = None
+    ) -> Message:
+        """Pins a message or keeps what a person thinks of an answer. The conversation's version grows; it stays in its place.
+        Raises BadInput for feedback on a question."""
 
     @abstractmethod
     def delete_messages(self, owner: str, conversation: str, ids: Sequence[str]) -> None:
-        """Deletes the messages with these ids; unknown ones count as deleted. Raises Conflict when one is streaming."""
+        """Deletes the messages with these ids; what follows one of them then follows what was before it. Unknown ids count as
+        deleted. Raises Conflict when one is streaming."""
 
     @abstractmethod
     def begin_turn(
-        self, owner: str, conversation: str, question: Message, *, replace_from: int | None = None
+        self, owner: str, conversation: str, question: Message, *, after: str | None = None
     ) -> tuple[Message, Message]:
         """Commits the question and an empty answer with status "streaming"; returns both with their ids and numbers.
 
-        `replace_from` first deletes the messages from that number on (an edited question, an answer made again).
-        Raises Conflict while another answer of this conversation is streaming: the check and the insert are one transaction.
+        They follow the message `after` (None: the tip; "": nothing, it is another first question), and their branch is shown.
+        Raises NotFound when `after` is not there, Conflict while another answer of this conversation is streaming: the check
+        and the insert are one transaction.
         """
 
     @abstractmethod
+    def begin_answer(self, owner: str, conversation: str, question: str) -> tuple[Message, Message]:
+        """As `begin_turn`, for one more answer to a question that is there: beside those it has, and shown."""
+
+    @abstractmethod
+    def resume_answer(self, owner: str, conversation: str, answer: str) -> tuple[Message, Message]:
+        """The ended answer becomes "streaming" again with the text it has; returns its question and it. Raises Conflict when it
+        is not the tip, or while an answer is streaming."""
+
+    @abstractmethod
+    def show(self, owner: str, conversation: str, message: str) -> Conversation:
+        """Shows the branch through that message, to the newest message behind it. The conversation stays in its place.
+        Raises Conflict while an answer is streaming."""
+
+    @abstractmethod
     def save_answer(self, owner: str, conversation: str, answer: Message) -> None:
-        """Writes text, status, usage, error, tokens and counted_by of an answer that `begin_turn` made."""
+        """Writes text, status, usage, error, tokens and counted_by of an answer that was begun. Raises Conflict when it has
+        ended and this would be another text in the middle of it (status "streaming")."""
 
     @abstractmethod
     def save_counts(self, owner: str, conversation: str, counts: Mapping[str, int], counted_by: str) -> None:
-        """Keeps the token count of each message id."""
+        """Keeps the token count of each message or file id."""
 
     @abstractmethod
     def keep_request(self, owner: str, conversation: str, message: str, request: Mapping[str, Any]) -> None:
@@ -90,11 +175,50 @@ class Store(ABC):
 
     @abstractmethod
     def clear(self, owner: str, conversation: str) -> None:
-        """Deletes the messages and sets `remembers_from` back; the conversation, its title and role stay."""
+        """Deletes the messages, files and shares and sets `remembers_from` back; the conversation, its title and role stay."""
 
     @abstractmethod
-    def fail_interrupted(self, sentence: str) -> int:
-        """At start-up: every answer still "streaming" becomes "failed" with that sentence. Returns how many."""
+    def fail_interrupted(self, sentence: str, *, running: Collection[str] = ()) -> int:
+        """Every answer still "streaming" becomes "failed" with that sentence, but those of the conversations in `running`.
+        Returns how many."""
+
+    # files
+
+    @abstractmethod
+    def add_file(self, owner: str, conversation: str, file: File, text: str, data: bytes) -> File:
+        """Keeps a file; returns it with its id."""
+
+    @abstractmethod
+    def files(self, owner: str, conversation: str) -> Sequence[File]:
+        """In the order in which they came."""
+
+    @abstractmethod
+    def file_text(self, owner: str, conversation: str, file: str) -> str: ...
+
+    @abstractmethod
+    def file_data(self, owner: str, conversation: str, file: str) -> bytes: ...
+
+    @abstractmethod
+    def delete_file(self, owner: str, conversation: str, file: str) -> None: ...
+
+    # reading by whoever has a link
+
+    @abstractmethod
+    def share(self, owner: str, conversation: str) -> Share:
+        """A new token for the branch that is shown, as far as it goes now; an earlier one of this conversation ends.
+        Raises Conflict while an answer is streaming, BadInput when there is nothing to read."""
+
+    @abstractmethod
+    def shared(self, owner: str, conversation: str) -> Share | None:
+        """The token by which it can be read; None when it is not shared."""
+
+    @abstractmethod
+    def unshare(self, owner: str, conversation: str) -> None: ...
+
+    @abstractmethod
+    def read_share(self, token: str) -> tuple[Conversation, Sequence[Message]]:
+        """What that token lets read: the conversation and the messages of the branch. Here the token is the right to read.
+        Raises NotFound, also when the conversation was deleted."""
 
     # sessions: opaque bytes that end at a wall-clock time
 
@@ -106,6 +230,22 @@ class Store(ABC):
 
     @abstractmethod
     def delete_session(self, key: str) -> None: ...
+
+    # the whole
+
+    @abstractmethod
+    def records(self) -> Iterator[Record]:
+        """Everything in the store as at one moment: a conversation before its messages (by number), requests, files and shares,
+        sessions last; deleted conversations that are not purged too."""
+
+    @abstractmethod
+    def take(self, records: Iterable[Record]) -> None:
+        """Fills an empty store with the records of another, ids and all. Raises Conflict when there is anything in it;
+        what fails leaves it empty."""
+
+    @abstractmethod
+    def verify(self) -> Sequence[str]:
+        """Looks for damage: a sentence for each kind found, none when all is well. Reads everything."""
 
     @abstractmethod
     def check(self) -> None:
