@@ -20,6 +20,30 @@ from webbot.models.upstream import Upstream
 from webbot.settings import Settings
 from webbot.speech import weights
 from webbot.speech.transcribe import Transcriber
+from webbot.store import address
+from webbot.store.address import StoreAddress
+from webbot.store.base import Store
+
+
+def store_address(settings: Settings) -> StoreAddress:
+    """Where the conversations are kept. Raises SettingsError for what names no store."""
+    return address.read(settings.store) if settings.store else address.in_folder(settings.data)
+
+
+def store(settings: Settings) -> Store:
+    """The store of the settings, opened. Raises what `open_store` raises."""
+    return open_store(store_address(settings))
+
+
+def open_store(at: StoreAddress) -> Store:
+    """The store at that address. Raises SettingsError for one that cannot be used, Unavailable for one that is away."""
+    if at.kind == "redis":
+        from webbot.store.redis import RedisStore
+
+        return RedisStore(at.url)
+    from webbot.store.sql import SqlStore
+
+    return SqlStore(at.url)
 
 
 def fleet(settings: Settings, hearing: Hearing | None) -> Fleet:
@@ -42,7 +66,8 @@ def language_model(settings: Settings, found: Found) -> Engine:
 
 
 def check(settings: Settings) -> None:
-    """Raises SettingsError for addresses and keys of servers that are none."""
+    """Raises SettingsError for addresses and keys of servers that are none, and for a store that is none."""
+    store_address(settings)
     for upstream in _upstreams(settings):
         upstream.close()
 

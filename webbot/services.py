@@ -16,7 +16,7 @@ from webbot.chat import INTERRUPTED, Chat, Limits
 from webbot.engines.base import Engine, EngineState
 from webbot.engines.embedder import Embedder
 from webbot.engines.serving import ServingEngine
-from webbot.errors import BadInput, Conflict, Unavailable
+from webbot.errors import BadInput, Conflict, SettingsError, Unavailable
 from webbot.exchange import Coming
 from webbot.messages import Options
 from webbot.models import catalog, control, listing
@@ -29,10 +29,11 @@ from webbot.speech.segments import Segment, Wishes
 from webbot.speech.transcribe import Transcriber, Transcript
 from webbot.speech.voices import Voices
 from webbot.store.base import Store
-from webbot.store.sql import SqlStore
+from webbot.store.purging import Purging
 
 STARTER_TEMPERATURE = 0.2
 FOLLOW_SECONDS = 0.2
+STORE_SECONDS = 30.0  # a server at home may be up before its database is
 log = logging.getLogger(__name__)
 
 
@@ -48,6 +49,7 @@ class Services:
     lock: IO[str]
     closing: threading.Event
     fleet: Fleet
+    purging: Purging
     control: Control | None = None
     speech: Hearing | None = None
     embedder: Embedder | None = None
@@ -60,7 +62,7 @@ class Services:
         lock = folder.hold(settings.data)
         for left in (settings.data / "run").glob("*.sock"):
             left.unlink(missing_ok=True)  # of models whose server was killed
-        store = SqlStore(f"sqlite:///{settings.data / 'webbot.db'}")
+        store = opened_store(settings)
         interrupted = store.fail_interrupted(INTERRUPTED)
         if interrupted:
             log.warning("%d answers were interrupted when the server last stopped", interrupted)
@@ -70,10 +72,11 @@ class Services:
         services = cls(
             settings=settings, store=store, engine=ServingEngine(fleet), fleet=fleet,
             chat=Chat(fleet, store, options=partial(default_options, settings), limits=limits),
-            lock=lock, access_code=access_code(settings), closing=threading.Event(), speech=speech,
+            lock=lock, access_code=access_code(settings), closing=threading.Event(), speech=speech, purging=Purging(store),
             embedder=makers.embedder(settings),
             voices=Voices(settings.data / "run" / "speaking", voice=settings.voice, language=settings.speech_language),
         )
+        services.purging.start()
         fleet.wake()
         if not settings.offline:
             fleet.fetch()
@@ -193,8 +196,24 @@ class Services:
             self.speech.close()
         if self.embedder is not None:
             self.embedder.close()
+        self.purging.close()
         self.store.close()
         self.lock.close()
+
+
+def opened_store(settings: Settings, *, patience: float = STORE_SECONDS) -> Store:
+    """The store of the settings. One that is away is waited for, `patience` seconds. Raises SettingsError."""
+    at, until, told = makers.store_address(settings), time.monotonic() + patience, False
+    while True:
+        try:
+            return makers.open_store(at)
+        except Unavailable as problem:
+            if time.monotonic() >= until:
+                raise SettingsError("The store {store} cannot be used: {reason}", store=at.shown, reason=problem) from problem
+            if not told:
+                log.warning("waiting up to %.0f s for the store %s: %s", patience, at.shown, problem)
+                told = True
+            time.sleep(1)
 
 
 def default_options(settings: Settings, state: EngineState) -> Options:
