@@ -13,6 +13,11 @@ from tests.live.conftest import LiveServer
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--ignore-certificate-errors"]
+# A microphone that plays a file or beeps. The sound stays in the browser process: one less that a full machine keeps waiting.
+FAKE_MICROPHONE = [
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+    "--disable-features=AudioServiceOutOfProcess,AudioServiceSandbox",
+]
 PATIENCE = 20_000  # milliseconds that a condition may take on a busy machine
 # A server that is away or refuses is part of some tests; what the page makes of it is asserted there.
 FORGIVEN = ("Failed to load resource", "net::ERR_")

@@ -7,10 +7,9 @@ import re
 
 import pytest
 
-from tests.browser.conftest import find_chromium
+from tests.browser.conftest import FAKE_MICROPHONE, find_chromium
 from tests.browser.voice_page import HEARD, VoiceServer, decoded, silent_wav, spoken_wav, until
 
-FAKE = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 QUESTION = "What is the capital of France?"
 
 
@@ -42,7 +41,7 @@ def speaking(launch, tmp_path_factory):
     wav = spoken_wav(tmp_path_factory.mktemp("voice") / "question.wav", QUESTION)
     if wav is None:
         pytest.skip("espeak-ng or ffmpeg is missing: sudo apt-get install espeak-ng ffmpeg")
-    return launch(*FAKE[1:], f"--use-file-for-fake-audio-capture={wav}")
+    return launch(*FAKE_MICROPHONE, f"--use-file-for-fake-audio-capture={wav}")
 
 
 @pytest.fixture
@@ -393,7 +392,7 @@ def test_muted_in_mid_recording(speaking, visit, server):
 
 def test_silent_track(launch, visit, server, tmp_path):
     wav = silent_wav(tmp_path / "silence.wav")
-    chromium = launch(*FAKE[1:], f"--use-file-for-fake-audio-capture={wav}")
+    chromium = launch(*FAKE_MICROPHONE, f"--use-file-for-fake-audio-capture={wav}")
     server.reply = (200, {**HEARD, "text": "", "sentence": "Nothing was understood by the server."})
     page = visit(chromium)
     listen(page, 0.8)

@@ -117,32 +117,31 @@ class Database:
 
     def _run(self, begin: str, work: Callable[[Connection], T], patience: float) -> T:
         deadline = time.monotonic() + patience
-        while True:
-            try:
-                return self._attempt(begin, work)
-            except sql_errors.TimeoutError as error:
-                raise Unavailable(LOCKED, retry_after=5) from error
-            except sql_errors.IntegrityError as error:
-                raise Conflict("The conversation was changed meanwhile. Please try again.") from error
-            except sql_errors.DBAPIError as error:
-                self._raise_unless_locked(error)
-                if time.monotonic() >= deadline:
+        waits = False
+        try:
+            while True:
+                try:
+                    return self._attempt(begin, work)
+                except sql_errors.TimeoutError as error:
                     raise Unavailable(LOCKED, retry_after=5) from error
-            self._pause(deadline)
+                except sql_errors.IntegrityError as error:
+                    raise Conflict("The conversation was changed meanwhile. Please try again.") from error
+                except sql_errors.DBAPIError as error:
+                    self._raise_unless_locked(error)
+                    if time.monotonic() >= deadline or not (waits or self._waiting < MOST_WAITING):
+                        raise Unavailable(LOCKED, retry_after=5) from error
+                if not waits:
+                    waits, self._waiting = True, self._waiting + 1
+                # The more wait, the longer each: newcomers must reach the database too.
+                pause = random.uniform(0.002, 0.02) * (1 + self._waiting / 8)
+                time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+        finally:
+            self._waiting -= waits
 
     def _attempt(self, begin: str, work: Callable[[Connection], T]) -> T:
         options = {"begin": begin, "sparing": not self.reserve.held}
         with self._engine.connect().execution_options(**options) as connection, connection.begin():
             return work(connection)
-
-    def _pause(self, deadline: float) -> None:
-        if self._waiting >= MOST_WAITING:
-            raise Unavailable(LOCKED, retry_after=5)
-        self._waiting += 1
-        try:
-            time.sleep(min(random.uniform(0.002, 0.02), max(0.0, deadline - time.monotonic())))
-        finally:
-            self._waiting -= 1
 
     def _raise_unless_locked(self, error: sql_errors.DBAPIError) -> None:
         trouble = self._trouble(error.orig)
