@@ -12,6 +12,7 @@ from webbot import __version__
 from webbot.services import Services
 from webbot.settings import ROOT, Settings
 from webbot.web.access import Access
+from webbot.web.conversations import Conversations
 from webbot.web.languages import page_language
 from webbot.web.leonid import LEONID_DOOR, Leonid
 from webbot.web.leonid_port import create_leonid_app
@@ -62,7 +63,7 @@ def create_app(services: Services) -> Flask:
     texts = Texts(settings.texts)
     views = Views(services, texts)
     for door in (
-        Pages(services, texts, views), Models(services, views), Streams(services, views), Voice(services),
+        Pages(services, texts, views), Conversations(services, views), Models(services, views), Streams(services, views), Voice(services),
         Operation(services, views),
     ):
         app.register_blueprint(door.blueprint)

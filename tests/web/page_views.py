@@ -175,7 +175,7 @@ def view(kind: str = "talk") -> dict[str, Any]:
     }
     return {
         "conversation": conversation if talking else None, "current": "c1" if talking else None, "search": "",
-        "conversations": groups if talking else [], "turns": turns() if talking else [], "edge": "u3" if talking else None,
+        "conversations": {"groups": groups if talking else [], "more": None, "newer": None, "titles_only": False}, "turns": turns() if talking else [], "edge": "u3" if talking else None,
         "memory": memory if talking else None, "earlier": "/c/c1?before=1" if talking else None, "trouble": None, "draft": "",
         "roles": roles, "default_role": "You help.", "models": models("starter" if kind == "welcome" else "ready"),
         "welcome": text_html("h2. What is on your mind?\n\nWrite, or press the microphone and talk."),

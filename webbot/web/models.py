@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
-from flask import Blueprint, g, jsonify, redirect, render_template
+from flask import Blueprint, jsonify, redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from webbot.errors import BadInput, Problem
@@ -44,8 +44,7 @@ class Models:
 
     def _page(self, *, trouble: str | None = None, named: str = "", status: int = 200) -> ResponseReturnValue:
         return render_template(
-            "models.html", page=self.views.models.page(), conversations=self.views.conversations(g.owner), current=None,
-            search="", trouble=trouble, named=named,
+            "models.html", page=self.views.models.page(), current=None, trouble=trouble, named=named, **self.views.lists.asked(),
         ), status
 
     def _use(self, name: str) -> None:

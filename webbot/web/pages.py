@@ -1,4 +1,4 @@
-"""The page: conversations and their turns, first as plain forms, better with the page's script."""
+"""The page of a conversation: its turns, first as plain forms, better with the page's script."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from webbot.web.texts import Texts
 from webbot.web.views import Views
 
 THEMES = ("auto", "light", "dark")
-TITLE_BYTES = 400
 MODEL_NAME_BYTES = 300
 WITHOUT_SCRIPT_SECONDS = 10.0  # a page without script waits so long for a whole answer
 
@@ -44,10 +43,6 @@ class Pages:
         self._add("/c/<conversation>/stop", self.stop, "POST")
         self._add("/c/<conversation>/role", self.role, "POST")
         self._add("/c/<conversation>/model", self.model, "POST")
-        self._add("/c/<conversation>/options", self.options, "POST")
-        self._add("/c/<conversation>/clear", self.clear, "POST")
-        self._add("/c/<conversation>/delete", self.delete, "POST")
-        self._add("/list", self.list, "GET")
         self._add("/session_out", self.session_out, "GET", "POST")
         self._add("/help", self.help, "GET")
         self._add("/preferences", self.preferences, "GET", "POST")
@@ -70,26 +65,16 @@ class Pages:
         shown: dict[str, Any] = {"turns": [], "edge": None, "memory": None, "earlier": None}
         if conversation is not None:
             shown, draft = self.views.talk(conversation, before), draft or self._draft(conversation)
-        search = request.args.get("q", "")[:200]
         return render_template(
-            "talk.html", **shown, conversation=self.views.conversation(conversation) if conversation else None,
-            current=conversation.id if conversation else None, search=search, trouble=trouble, draft=draft,
-            conversations=self.views.conversations(g.owner, search), roles=self.texts.roles(), welcome=self.texts.welcome(),
-            tries=self.texts.tries(), limits=self.views.limits(), default_role=self.settings.role,
-            models=self.views.models.shown(conversation.model if conversation else ""),
+            "talk.html", **shown, **self.views.lists.asked(), current=conversation.id if conversation else None,
+            conversation=self.views.conversation(conversation) if conversation else None, trouble=trouble, draft=draft,
+            roles=self.texts.roles(), welcome=self.texts.welcome(), tries=self.texts.tries(), limits=self.views.limits(),
+            default_role=self.settings.role, models=self.views.models.shown(conversation.model if conversation else ""),
         ), status
-
-    def list(self) -> ResponseReturnValue:
-        search = request.args.get("q", "")[:200]
-        return render_template(
-            "_list.html", conversations=self.views.conversations(g.owner, search), search=search,
-            current=request.args.get("current"),
-        )
 
     def help(self) -> ResponseReturnValue:
         return render_template(
-            "help.html", help=self.texts.help(), conversations=self.views.conversations(g.owner), current=None, search="",
-            models=self.views.models.shown(),
+            "help.html", help=self.texts.help(), current=None, models=self.views.models.shown(), **self.views.lists.asked(),
         )
 
     # turns
@@ -238,38 +223,10 @@ class Pages:
             del session["draft"]
         return text
 
-    def options(self, conversation: str) -> ResponseReturnValue:
-        forms.only("speaks", "markup", "title", "pinned")
-        changes: dict[str, Any] = {}
-        for name in ("speaks", "pinned"):
-            chosen = forms.choice(name, "on", "off")
-            if chosen is not None:
-                changes[name] = chosen == "on"
-        markup = forms.choice("markup", "markdown", "textile")
-        if markup is not None:
-            changes["markup"] = markup
-        if "title" in request.form:
-            title = forms.text("title", limit=TITLE_BYTES).strip()
-            if not title:
-                raise BadInput("The title is empty.")
-            changes["title"] = title
-        self.store.conversation(g.owner, conversation)
-        return self._changed(self.chat.change(g.owner, conversation, **changes))
-
     def _changed(self, conversation: Conversation) -> ResponseReturnValue:
         if wants_json():
             return jsonify(conversation=self.views.conversation(conversation), url=_url(conversation))
         return redirect(_url(conversation), 303)
-
-    def clear(self, conversation: str) -> ResponseReturnValue:
-        forms.only()
-        self.chat.clear(g.owner, conversation)
-        return self._changed(self.store.conversation(g.owner, conversation))
-
-    def delete(self, conversation: str) -> ResponseReturnValue:
-        forms.only()
-        self.chat.delete(g.owner, conversation)
-        return jsonify(url="/") if wants_json() else redirect("/", 303)
 
     # the visitor
 
@@ -285,8 +242,7 @@ class Pages:
     def preferences(self) -> ResponseReturnValue:
         if request.method == "GET":
             return render_template(
-                "preferences.html", conversations=self.views.conversations(g.owner), current=None, search="",
-                models=self.views.models.shown(),
+                "preferences.html", current=None, models=self.views.models.shown(), **self.views.lists.asked(),
             )
         forms.only("language", "theme")
         for name, choices in (("language", ("", *LANGUAGES)), ("theme", THEMES)):

@@ -5,7 +5,6 @@ Knows no routes and changes nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,13 +17,13 @@ from webbot.messages import Conversation, Message, Preparing, Window
 from webbot.reply import Reply
 from webbot.services import Services
 from webbot.web.languages import language_name
+from webbot.web.list_views import ListViews
 from webbot.web.model_views import ModelViews
 from webbot.web.problems import translated
 from webbot.web.render import answer_html, question_html
 from webbot.web.texts import Texts
 
 PAGE_MESSAGES = 100  # fifty turns
-DAY = 86400.0
 View = dict[str, Any]
 
 
@@ -35,23 +34,12 @@ class Views:
         self.services, self.texts = services, texts
         self.chat: Chat = services.chat
         self.models = ModelViews(services)
+        self.lists = ListViews(services)
 
     # the list of conversations
 
-    def conversations(self, owner: str, search: str = "") -> list[View]:
-        """Groups {heading, items}, pinned ones first, then by the day of the last change."""
-        if not owner:
-            return []
-        groups: dict[str, list[View]] = {}
-        for conversation in self.services.store.conversations(owner, search=search, limit=200):
-            groups.setdefault(_heading(conversation), []).append(self.item(conversation))
-        return [{"heading": heading, "items": items} for heading, items in groups.items()]
-
-    def item(self, conversation: Conversation) -> View:
-        return {
-            "id": conversation.id, "title": conversation.title or gettext("New conversation"), "pinned": conversation.pinned,
-            "running": self.chat.running(conversation.owner, conversation.id) is not None,
-        }
+    def conversations(self, owner: str, search: str = "", offset: int = 0) -> View:
+        return self.lists.shown(owner, search, offset=offset)
 
     # one conversation
 
@@ -147,17 +135,3 @@ def _spoken(spoken: Mapping[str, Any]) -> View:
     if not spoken:
         return {}
     return {**spoken, "language_name": language_name(spoken.get("language", ""))}
-
-
-def _heading(conversation: Conversation) -> str:
-    if conversation.pinned:
-        return gettext("Pinned")
-    midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
-    age = midnight - conversation.updated_at
-    if age <= 0:
-        return gettext("Today")
-    if age <= DAY:
-        return gettext("Yesterday")
-    if age <= 7 * DAY:
-        return gettext("Last week")
-    return gettext("Earlier")

@@ -1,0 +1,73 @@
+"""What the templates see of an owner's conversations: the list at the side, a page of it at a time.
+
+Knows no routes and changes nothing. What a list shows is asked for in the address: q, the words that are searched; offset.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any
+
+from flask import g, request
+from flask_babel import gettext
+
+from webbot.messages import Conversation
+from webbot.services import Services
+from webbot.web import forms
+
+LIST_PAGE = 100  # conversations that a list shows at first, and that "More" adds
+MOST_LISTED = 1000  # in one answer, when a list that was made longer is fetched anew
+SEARCH_CHARACTERS = 200
+DAY = 86400.0
+View = dict[str, Any]
+
+
+class ListViews:
+    """Makes the view models of lists."""
+
+    def __init__(self, services: Services) -> None:
+        self.store, self.chat = services.store, services.chat
+
+    def asked(self) -> View:
+        """The list as the request's address asks for it: `conversations`, and `search`, the words."""
+        search = request.args.get("q", "").strip()[:SEARCH_CHARACTERS]
+        shown = self.shown(g.owner, search, offset=forms.number("offset") or 0, limit=forms.number("limit") or LIST_PAGE)
+        return {"conversations": shown, "search": search}
+
+    def shown(self, owner: str, search: str = "", *, offset: int = 0, limit: int = LIST_PAGE) -> View:
+        """groups of {heading, items}: pinned ones first, then by the day of the last change. `more` and `newer` are the offsets
+        of the next and the last page, None where there is none. `titles_only` says that texts were not searched."""
+        limit = max(1, min(limit, MOST_LISTED))
+        found = self.store.conversations(owner, search=search, limit=limit + 1, offset=offset) if owner else ()
+        running = self.chat.channels.claimed() if found else ()
+        groups: dict[str, list[View]] = {}
+        for conversation in found[:limit]:
+            groups.setdefault(_heading(conversation), []).append(self.item(conversation, running))
+        return {
+            "groups": [{"heading": heading, "items": items} for heading, items in groups.items()],
+            "more": offset + limit if len(found) > limit else None,
+            "newer": max(0, offset - limit) if offset else None,
+            "titles_only": bool(search) and not self.store.searches_texts,
+        }
+
+    @staticmethod
+    def item(conversation: Conversation, running: Collection[str]) -> View:
+        return {
+            "id": conversation.id, "title": conversation.title or gettext("New conversation"), "pinned": conversation.pinned,
+            "running": conversation.id in running,
+        }
+
+
+def _heading(conversation: Conversation) -> str:
+    if conversation.pinned:
+        return gettext("Pinned")
+    midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+    age = midnight - conversation.updated_at
+    if age <= 0:
+        return gettext("Today")
+    if age <= DAY:
+        return gettext("Yesterday")
+    if age <= 7 * DAY:
+        return gettext("Last week")
+    return gettext("Earlier")
