@@ -40,6 +40,7 @@ def test_version():
     [
         (), ("nonsense",), ("serve", "--nonsense"), ("serve", "--port", "0"), ("serve", "--port", "many"),
         ("serve", "--device", "abacus"), ("models", "load"), ("transcribe", "/nowhere/at/all.wav"),
+        ("store",), ("store", "copy", "sqlite:////a/b.db"), ("store", "check", "mysql://user:secret@host/name"),
     ],
 )
 def test_wrong_use_is_status_2_without_a_stack_trace(arguments):
@@ -61,7 +62,8 @@ def test_the_page_of_settings_is_the_one_in_docs():
 def test_every_setting_but_the_secret_ones_is_an_option():
     given = cli._parser().parse_args(["serve"])
     options = {name.removeprefix("setting_") for name in vars(given) if name.startswith("setting_")}
-    assert options == {row.name for row in settings.table()} - {"access_code", "leonid_secret", "openai_key", "remote_key"}
+    secret = {"access_code", "leonid_secret", "openai_key", "redis", "remote_key", "store"}
+    assert options == {row.name for row in settings.table()} - secret
 
 
 def test_options_win_over_the_environment(monkeypatch, tmp_path):

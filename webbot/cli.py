@@ -1,4 +1,4 @@
-"""The command line: `python -m webbot serve`, chat, transcribe, models, doctor, settings, certs, version.
+"""The command line: `python -m webbot serve`, chat, transcribe, models, store, doctor, settings, certs, version.
 
 Every setting is an option. Exit status: 0 well, 1 it did not work (one line says why), 2 wrong use or a wrong setting.
 """
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     transcribing = add("transcribe", transcribe, "Print the words of a recording.")
     transcribing.add_argument("file", type=Path, help="a recording in any common format")
     _models_options(add("models", models, "List, pull, use, remove and examine models."))
+    _store_options(add("store", store, "Copy, back up, restore and check what is kept.", with_settings=False), shared)
     add("doctor", doctor, "Look at what this machine lacks, and say the remedy.")
     page = add("settings", show_settings, "Print the page of settings.", with_settings=False)
     page.add_argument("--write", action="store_true", help="write it to docs/settings.md")
@@ -68,6 +69,27 @@ def _models_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="with list and info: for programs")
     parser.add_argument("--yes", action="store_true", help="with remove: do not ask")
     parser.add_argument("--check", action="store_true", help="with info: compare the files with the published hashes")
+
+
+def _store_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
+    form = "as in WEBBOT_STORE; - is the one that is set, @FILE reads it from a file"
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=text, description=text, parents=[shared])
+
+    copy = add("copy", "Copy everything into another, empty store, and compare.")
+    copy.add_argument("source", metavar="FROM", help=f"the store to read, {form}")
+    copy.add_argument("target", metavar="TO", help="the empty store to fill")
+    save = add("backup", "Save everything in one file, also while the server runs.")
+    save.add_argument("file", type=Path, metavar="FILE", help="the file, or a folder in which one gets a name with the time")
+    save.add_argument("--from", dest="source", metavar="STORE", default="-", help=f"the store to read, {form}")
+    bring = add("restore", "Bring a backup back into an empty store.")
+    bring.add_argument("file", type=Path, metavar="FILE", help="what `store backup` wrote")
+    bring.add_argument("--to", dest="target", metavar="STORE", default="-", help=f"the store to fill, {form}")
+    bring.add_argument("--replace", action="store_true", help="move a SQLite file that is there aside, and keep it")
+    look = add("check", "Read everything and say what is damaged; the exit status is 1 then.")
+    look.add_argument("store", nargs="?", metavar="STORE", default="-", help=form)
 
 
 def _settings_options() -> argparse.ArgumentParser:
@@ -158,6 +180,12 @@ def models(given: argparse.Namespace) -> int:
     from webbot import models_command
 
     return models_command.run(given, _settings(given))
+
+
+def store(given: argparse.Namespace) -> int:
+    from webbot import store_command
+
+    return store_command.run(given, _settings(given))
 
 
 def doctor(given: argparse.Namespace) -> int:

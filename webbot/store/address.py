@@ -62,9 +62,9 @@ def of_file(rest: str) -> StoreAddress:
     return StoreAddress("sqlite", f"sqlite:///{place}", f"sqlite:///{place}", place)
 
 
-def in_folder(data: Path) -> StoreAddress:
+def in_folder(data: Path, name: str = "webbot.db") -> StoreAddress:
     """The store of a server without the setting: a file in its data folder."""
-    place = data / "webbot.db"
+    place = data / name
     return StoreAddress("sqlite", f"sqlite:///{place}", f"sqlite:///{place}", place)
 
 
