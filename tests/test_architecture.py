@@ -42,10 +42,15 @@ ONLY_THERE = {
     "xllamacpp": {"engines.gguf_worker", "engines.llama_cpp"},
     "ctranslate2": {"speech.ctranslate2_whisper", "speech.convert"},
     "httpcore2": {"engines.remotes.wire"},
-    "sqlalchemy": {"store.sql", "store.sql_schema", "store.sql_database"},
+    "sqlalchemy": {
+        "store.sql", "store.migrations", *(f"store.sql_{noun}" for noun in (
+            "branches", "conversations", "database", "files", "messages", "migrations", "postgres", "records", "rows", "schema",
+            "search", "sessions", "shares", "trees", "turns", "verify",
+        )),
+    },
     "redis": {"store.redis", "relay"},
     "psycopg": {"store.sql_postgres"},
-    "alembic": {"store.sql_migrations"},
+    "alembic": {"store.sql_migrations", "store.migrations"},
     "pypdf": {"documents"},
     "jwt": {"tokens"},
     "gunicorn": {"server", "webprocess"},

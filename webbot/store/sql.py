@@ -1,48 +1,34 @@
-"""Conversations and sessions in an SQL database. The statements are here; sql_schema.py has the tables, sql_database.py the file.
+"""Conversations, files, shares and sessions in an SQL database: which call reads, which writes, and in one transaction each.
 
-Every statement that touches a conversation names its owner, but for the one that asks for it. Numbers and places come
-from the table inside the transaction that uses them, so two doors never get the same one.
+The statements are in the siblings, one noun a file; sql_schema.py has the tables, sql_database.py the file of SQLite. Numbers
+and places come from the tables inside the transaction that uses them, so two doors never get the same one.
 """
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, and_, bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import Connection, update
 
-from webbot.errors import BadInput, Conflict, NotFound
-from webbot.messages import Conversation, Message
-from webbot.store.base import Store
-from webbot.store.sql_database import PATIENCE, Database, fold
-from webbot.store.sql_schema import (
-    LARGEST,
-    about,
-    conversation_from,
-    conversations,
-    folded,
-    message_from,
-    messages,
-    prepare,
-    requests,
-    row_from,
-    sessions,
-    usage_value,
-)
-
-MISSING = "This conversation is not here. It may have been deleted."
-NO_MESSAGE = "This message is not here. It may have been deleted."
-BUSY = "An answer is being written in this conversation. Please wait for its end or stop it."
-CHANGEABLE = {
-    "title": str, "role": str, "pinned": bool, "speaks": bool, "markup": str, "model": str, "remembers_from": int,
-    "cut_for": str,
-}
-BOOK_KEEPING = frozenset({"remembers_from", "cut_for"})  # changes that move no conversation to the top
-SEARCH_LENGTH = 200  # characters of a search that count
+from webbot.errors import DiskFull
+from webbot.messages import Conversation, Feedback, File, Message, Share
+from webbot.store import sql_branches as branches
+from webbot.store import sql_conversations as conversation_rows
+from webbot.store import sql_files as file_rows
+from webbot.store import sql_messages as message_rows
+from webbot.store import sql_records as record_rows
+from webbot.store import sql_search as texts
+from webbot.store import sql_sessions as session_rows
+from webbot.store import sql_shares as share_rows
+from webbot.store import sql_trees as trees
+from webbot.store import sql_turns as turns
+from webbot.store import sql_verify as verifying
+from webbot.store.base import Record, Store
+from webbot.store.sql_database import PATIENCE, Database
+from webbot.store.sql_migrations import prepare
+from webbot.store.sql_schema import LARGEST, about, files
 
 
 class SqlStore(Store):
@@ -59,195 +45,207 @@ class SqlStore(Store):
     def create_conversation(
         self, owner: str, *, title: str = "", role: str = "", model: str = "", beginning: Sequence[Message] = ()
     ) -> Conversation:
-        now = time.time()
+        return self._database.write(lambda c: trees.make(c, owner, beginning, title=title, role=role, model=model))
 
-        def work(connection: Connection) -> Conversation:
-            made = _new_id()
-            place = _next_place(connection, owner)
-            connection.execute(insert(conversations).values(
-                id=made, owner=owner, title=title, role=role, model=model, place=place, created_at=now, updated_at=now,
-            ))
-            if beginning:
-                numbered = [replace(message, id=_new_id(), number=number) for number, message in enumerate(beginning, start=1)]
-                connection.execute(insert(messages), [row_from(message, made) for message in numbered])
-            return _conversation(connection, owner, made)
-
-        return self._database.write(work)
+    def add_conversation(
+        self, owner: str, about: Conversation, messages: Sequence[Message], files: Sequence[tuple[File, str, bytes]] = ()
+    ) -> Conversation:
+        return self._database.write(lambda c: trees.add(c, owner, about, messages, files))
 
     def conversation(self, owner: str, conversation: str) -> Conversation:
-        return self._database.read(lambda connection: _conversation(connection, owner, conversation))
+        return self._database.read(lambda c: conversation_rows.find(c, owner, conversation))
 
     def owner(self, conversation: str) -> str:
-        query = select(conversations.c.owner).where(conversations.c.id == conversation)
-        owner = self._database.read(lambda connection: connection.scalar(query))
-        if owner is None:
-            raise NotFound(MISSING)
-        return owner
+        return self._database.read(lambda c: conversation_rows.owner_of(c, conversation))
 
     def conversations(
         self, owner: str, *, search: str = "", limit: int = 100, offset: int = 0
     ) -> Sequence[Conversation]:
-        query = select(conversations).where(conversations.c.owner == owner)
-        if wanted := fold(search).strip()[:SEARCH_LENGTH]:
-            query = query.where(_contains(wanted))
-        query = query.order_by(conversations.c.pinned.desc(), conversations.c.place.desc())
-        query = query.limit(_within(limit)).offset(_within(offset))
-        return self._database.read(lambda connection: [conversation_from(row) for row in connection.execute(query)])
+        return self._database.read(lambda c: texts.list_conversations(c, owner, search, limit, offset))
 
-    def change_conversation(self, owner: str, conversation: str, **changes: object) -> Conversation:
-        _check_changes(changes)
+    def change_conversation(
+        self, owner: str, conversation: str, *, only_version: int | None = None, **changes: object
+    ) -> Conversation:
+        conversation_rows.check_changes(changes)
 
         def work(connection: Connection) -> Conversation:
-            _touch(connection, owner, conversation, moves=not changes.keys() <= BOOK_KEEPING, **changes)
-            return _conversation(connection, owner, conversation)
+            conversation_rows.find_version(connection, owner, conversation, only_version)
+            moves = not changes.keys() <= conversation_rows.MARKS
+            conversation_rows.touch(connection, owner, conversation, moves=moves, **changes)
+            if marks := {name: value for name, value in changes.items() if name in conversation_rows.MARKS}:
+                branches.keep_marks(connection, conversation, marks)
+            known = conversation_rows.find(connection, owner, conversation)
+            if "title" in changes:
+                texts.learn_title(connection, owner, conversation, known.title)
+            return known
 
         return self._database.write(work)
 
-    def delete_conversation(self, owner: str, conversation: str) -> None:
-        def work(connection: Connection) -> None:
-            _found(connection.execute(delete(conversations).where(_is(owner, conversation))).rowcount)
+    def delete_conversation(
+        self, owner: str, conversation: str, *, only_version: int | None = None, at_once: bool = False
+    ) -> None:
+        def remove(connection: Connection) -> None:
+            conversation_rows.find_version(connection, owner, conversation, only_version)
+            conversation_rows.remove(connection, owner, conversation)
 
-        self._database.write(work, may_use_reserve=True)
+        def erase(connection: Connection) -> None:
+            conversation_rows.find_version(connection, owner, conversation, only_version)
+            self._erase(connection, conversation)
+
+        if not at_once:
+            try:
+                return self._database.write(remove)
+            except DiskFull:  # then it must make room
+                pass
+        return self._database.write(erase, may_use_reserve=True)
+
+    def _erase(self, connection: Connection, conversation: str) -> None:
+        texts.forget_conversation(connection, conversation)
+        conversation_rows.erase(connection, conversation)
+
+    def restore_conversation(self, owner: str, conversation: str) -> Conversation:
+        return self._database.write(lambda c: conversation_rows.restore(c, owner, conversation), may_use_reserve=True)
+
+    def purge(self, before: float) -> int:
+        def work(connection: Connection) -> int:
+            ids = conversation_rows.deleted_before(connection, before)
+            for id in ids:
+                self._erase(connection, id)
+            return len(ids)
+
+        purged = 0
+        while count := self._database.write(work, may_use_reserve=True):
+            purged += count
+        return purged
 
     # messages
 
     def messages(
         self, owner: str, conversation: str, *, start: int = 0, before: int | None = None, limit: int | None = None
     ) -> Sequence[Message]:
-        query = select(messages).where(_in(owner, conversation), messages.c.number >= _within(start))
-        if before is not None:
-            query = query.where(messages.c.number < _within(before))
-        query = query.order_by(messages.c.number.desc())
-        if limit is not None:
-            query = query.limit(_within(limit))
+        return self._database.read(
+            lambda c: message_rows.page(c, owner, conversation, start=start, before=before, limit=limit)
+        )
 
-        def work(connection: Connection) -> list[Message]:
-            _conversation(connection, owner, conversation)
-            return [message_from(row) for row in connection.execute(query)][::-1]
+    def tree(self, owner: str, conversation: str) -> Sequence[Message]:
+        return self._database.read(lambda c: message_rows.tree(c, owner, conversation))
+
+    def versions(self, owner: str, conversation: str, ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        def work(connection: Connection) -> Mapping[str, Sequence[str]]:
+            conversation_rows.find(connection, owner, conversation)
+            return branches.versions(connection, conversation, ids)
 
         return self._database.read(work)
 
     def message(self, owner: str, conversation: str, message: str) -> Message:
-        return self._database.read(lambda connection: _message(connection, owner, conversation, message))
+        return self._database.read(lambda c: message_rows.find(c, owner, conversation, message))
+
+    def held(self, owner: str, conversation: str) -> Sequence[Message]:
+        return self._database.read(lambda c: message_rows.held(c, owner, conversation))
+
+    def change_message(
+        self, owner: str, conversation: str, message: str, *, pinned: bool | None = None, feedback: Feedback | None = None
+    ) -> Message:
+        return self._database.write(
+            lambda c: message_rows.change(c, owner, conversation, message, pinned=pinned, feedback=feedback)
+        )
 
     def delete_messages(self, owner: str, conversation: str, ids: Sequence[str]) -> None:
-        these = and_(_in(owner, conversation), messages.c.id.in_(list(ids)))
-
-        def work(connection: Connection) -> None:
-            known = _conversation(connection, owner, conversation)
-            if connection.scalar(select(messages.c.id).where(these, messages.c.status == "streaming")):
-                raise Conflict(BUSY)
-            connection.execute(delete(messages).where(these))
-            # The numbers of the last messages are given again.
-            forgotten = min(known.remembers_from, _next_number(connection, owner, conversation))
-            _touch(connection, owner, conversation, remembers_from=forgotten)
-
-        self._database.write(work, may_use_reserve=True)
+        self._database.write(lambda c: message_rows.remove(c, owner, conversation, ids), may_use_reserve=True)
 
     def begin_turn(
-        self, owner: str, conversation: str, question: Message, *, replace_from: int | None = None
+        self, owner: str, conversation: str, question: Message, *, after: str | None = None
     ) -> tuple[Message, Message]:
-        now = time.time()
+        return self._database.write(lambda c: turns.begin(c, owner, conversation, question, after))
 
-        def work(connection: Connection) -> tuple[Message, Message]:
-            known = _conversation(connection, owner, conversation)
-            if connection.scalar(select(messages.c.id).where(_in(owner, conversation), messages.c.status == "streaming")):
-                raise Conflict(BUSY)
-            forgotten = known.remembers_from
-            if replace_from is not None:
-                connection.execute(delete(messages).where(_in(owner, conversation), messages.c.number >= _within(replace_from)))
-                forgotten = min(forgotten, max(replace_from, 0))  # numbers are given again from here on
-            number = _next_number(connection, owner, conversation)
-            asked = replace(question, role="user", id=_new_id(), number=number, status="complete", created_at=now)
-            answer = Message(role="assistant", text="", id=_new_id(), number=number + 1, status="streaming", created_at=now)
-            connection.execute(insert(messages), [row_from(message, conversation) for message in (asked, answer)])
-            _touch(connection, owner, conversation, remembers_from=forgotten)
-            return _message(connection, owner, conversation, asked.id), answer
+    def begin_answer(self, owner: str, conversation: str, question: str) -> tuple[Message, Message]:
+        return self._database.write(lambda c: turns.begin_answer(c, owner, conversation, question))
 
-        return self._database.write(work)
+    def resume_answer(self, owner: str, conversation: str, answer: str) -> tuple[Message, Message]:
+        return self._database.write(lambda c: turns.resume(c, owner, conversation, answer))
+
+    def show(self, owner: str, conversation: str, message: str) -> Conversation:
+        return self._database.write(lambda c: turns.show(c, owner, conversation, message))
 
     def save_answer(self, owner: str, conversation: str, answer: Message) -> None:
-        this = and_(_in(owner, conversation), messages.c.id == answer.id, messages.c.role == "assistant")
-        values = {
-            "text": answer.text, "status": answer.status, "usage": usage_value(answer.usage), "error": answer.error,
-            "tokens": answer.tokens, "counted_by": answer.counted_by,
-        }
-        change = update(messages).where(this).values(values)
-        if answer.status == "streaming":  # a late save never brings an ended answer back to life
-            change = change.where(messages.c.status == "streaming")
-
-        def work(connection: Connection) -> None:
-            if connection.execute(change).rowcount == 0:
-                _found(connection.scalar(select(func.count()).select_from(messages).where(this)))
-                raise Conflict("This answer has already ended.")
-
         # The end of an answer is written even to a full disk: else the conversation would stay busy.
-        self._database.write(work, may_use_reserve=answer.status != "streaming")
+        ends = answer.status != "streaming"
+        self._database.write(lambda c: turns.save(c, owner, conversation, answer), may_use_reserve=ends)
 
     def save_counts(self, owner: str, conversation: str, counts: Mapping[str, int], counted_by: str) -> None:
-        change = update(messages).where(_in(owner, conversation), messages.c.id == bindparam("message"))
-        change = change.values(tokens=bindparam("count"), counted_by=bindparam("counter"))
-
-        def work(connection: Connection) -> None:
-            _conversation(connection, owner, conversation)
-            if counts:
-                rows = [{"message": id, "count": count, "counter": counted_by} for id, count in counts.items()]
-                connection.execute(change, rows)
-
-        self._database.write(work)
+        self._database.write(lambda c: message_rows.save_counts(c, owner, conversation, counts, counted_by))
 
     def keep_request(self, owner: str, conversation: str, message: str, request: Mapping[str, Any]) -> None:
-        def work(connection: Connection) -> None:
-            known = _message(connection, owner, conversation, message)
-            connection.execute(delete(requests).where(requests.c.message == known.id))
-            connection.execute(insert(requests).values(message=known.id, value=dict(request)))
-
-        self._database.write(work)
+        self._database.write(lambda c: message_rows.keep_request(c, owner, conversation, message, request))
 
     def request(self, owner: str, conversation: str, message: str) -> Mapping[str, Any] | None:
-        def work(connection: Connection) -> Mapping[str, Any] | None:
-            known = _message(connection, owner, conversation, message)
-            return connection.scalar(select(requests.c.value).where(requests.c.message == known.id))
-
-        return self._database.read(work)
+        return self._database.read(lambda c: message_rows.request(c, owner, conversation, message))
 
     def clear(self, owner: str, conversation: str) -> None:
-        def work(connection: Connection) -> None:
-            _touch(connection, owner, conversation, remembers_from=0, cut_for="")
-            connection.execute(delete(messages).where(_in(owner, conversation)))
+        self._database.write(lambda c: message_rows.clear(c, owner, conversation), may_use_reserve=True)
 
-        self._database.write(work, may_use_reserve=True)
+    def fail_interrupted(self, sentence: str, *, running: Collection[str] = ()) -> int:
+        return self._database.write(lambda c: turns.fail(c, sentence, running), may_use_reserve=True)
 
-    def fail_interrupted(self, sentence: str) -> int:
-        change = update(messages).where(messages.c.status == "streaming").values(status="failed", error=sentence)
-        return self._database.write(lambda connection: connection.execute(change).rowcount, may_use_reserve=True)
+    # files
+
+    def add_file(self, owner: str, conversation: str, file: File, text: str, data: bytes) -> File:
+        return self._database.write(lambda c: file_rows.add(c, owner, conversation, file, text, data))
+
+    def files(self, owner: str, conversation: str) -> Sequence[File]:
+        return self._database.read(lambda c: file_rows.all_of(c, owner, conversation))
+
+    def file_text(self, owner: str, conversation: str, file: str) -> str:
+        return self._database.read(lambda c: file_rows.part(c, owner, conversation, file, files.c.text))
+
+    def file_data(self, owner: str, conversation: str, file: str) -> bytes:
+        return self._database.read(lambda c: file_rows.part(c, owner, conversation, file, files.c.data))
+
+    def delete_file(self, owner: str, conversation: str, file: str) -> None:
+        self._database.write(lambda c: file_rows.remove(c, owner, conversation, file), may_use_reserve=True)
+
+    # reading by whoever has a link
+
+    def share(self, owner: str, conversation: str) -> Share:
+        return self._database.write(lambda c: share_rows.make(c, owner, conversation))
+
+    def shared(self, owner: str, conversation: str) -> Share | None:
+        return self._database.read(lambda c: share_rows.of(c, owner, conversation))
+
+    def unshare(self, owner: str, conversation: str) -> None:
+        self._database.write(lambda c: share_rows.take_back(c, owner, conversation), may_use_reserve=True)
+
+    def read_share(self, token: str) -> tuple[Conversation, Sequence[Message]]:
+        return self._database.read(lambda c: share_rows.read(c, token))
 
     # sessions
 
     def read_session(self, key: str) -> bytes | None:
-        query = select(sessions.c.value).where(sessions.c.key == key, sessions.c.ends_at > time.time())
-        return self._database.read(lambda connection: connection.scalar(query))
+        return self._database.read(lambda c: session_rows.read(c, key))
 
     def write_session(self, key: str, value: bytes, seconds: float) -> None:
-        """Also deletes the sessions that have ended."""
-        now = time.time()
-
-        def work(connection: Connection) -> None:
-            connection.execute(delete(sessions).where(or_(sessions.c.key == key, sessions.c.ends_at <= now)))
-            connection.execute(insert(sessions).values(key=key, value=value, ends_at=now + seconds))
-
-        self._database.write(work)
+        self._database.write(lambda c: session_rows.write(c, key, value, seconds))
 
     def delete_session(self, key: str) -> None:
-        change = delete(sessions).where(sessions.c.key == key)
-        self._database.write(lambda connection: connection.execute(change), may_use_reserve=True)
+        self._database.write(lambda c: session_rows.remove(c, key), may_use_reserve=True)
 
-    # operation
+    # the whole
+
+    def records(self) -> Iterator[Record]:
+        with self._database.snapshot() as connection:
+            yield from record_rows.read(connection)
+
+    def take(self, records: Iterable[Record]) -> None:
+        self._database.write(lambda c: record_rows.write(c, records), lasting=True)
+
+    def verify(self) -> Sequence[str]:
+        with self._database.snapshot() as connection:
+            return verifying.damage(connection)
 
     def check(self) -> None:
         """Writes one number; waits for a lock at most a second."""
         change = update(about).where(about.c.name == "checked").values(value=int(time.time()) % LARGEST)
-        self._database.write(lambda connection: connection.execute(change), patience=1.0)
+        self._database.write(lambda c: c.execute(change), patience=1.0)
 
     def free_bytes(self) -> int:
         """The free bytes on the disk of the database."""
@@ -255,74 +253,3 @@ class SqlStore(Store):
 
     def close(self) -> None:
         self._database.close()
-
-
-def _new_id() -> str:
-    return secrets.token_urlsafe(16)
-
-
-def _within(number: int) -> int:
-    """A number from outside, cut to what a column holds: what lies beyond selects the same rows."""
-    return max(0, min(number, LARGEST))
-
-
-def _is(owner: str, conversation: str) -> ColumnElement[bool]:
-    return and_(conversations.c.id == conversation, conversations.c.owner == owner)
-
-
-def _in(owner: str, conversation: str) -> ColumnElement[bool]:
-    """The messages of this conversation, if it is this owner's."""
-    mine: ScalarSelect[str] = select(conversations.c.id).where(_is(owner, conversation)).scalar_subquery()
-    return messages.c.conversation == mine
-
-
-def _found(count: int | None) -> None:
-    if not count:
-        raise NotFound(MISSING)
-
-
-def _conversation(connection: Connection, owner: str, conversation: str) -> Conversation:
-    row = connection.execute(select(conversations).where(_is(owner, conversation))).first()
-    if row is None:
-        raise NotFound(MISSING)
-    return conversation_from(row)
-
-
-def _message(connection: Connection, owner: str, conversation: str, message: str) -> Message:
-    row = connection.execute(select(messages).where(_in(owner, conversation), messages.c.id == message)).first()
-    if row is None:
-        raise NotFound(NO_MESSAGE)
-    return message_from(row)
-
-
-def _touch(connection: Connection, owner: str, conversation: str, *, moves: bool = True, **values: Any) -> None:
-    """Changes a conversation; `moves` makes it the owner's last changed one. Raises NotFound."""
-    values["version"] = conversations.c.version + 1
-    if moves:
-        values |= {"updated_at": time.time(), "place": _next_place(connection, owner)}
-    _found(connection.execute(update(conversations).where(_is(owner, conversation)).values(values)).rowcount)
-
-
-def _next_place(connection: Connection, owner: str) -> int:
-    highest = select(conversations.c.place).where(conversations.c.owner == owner).order_by(conversations.c.place.desc()).limit(1)
-    return (connection.scalar(highest) or 0) + 1
-
-
-def _next_number(connection: Connection, owner: str, conversation: str) -> int:
-    return (connection.scalar(select(func.max(messages.c.number)).where(_in(owner, conversation))) or 0) + 1
-
-
-def _contains(wanted: str) -> ColumnElement[bool]:
-    """Conversations with `wanted` (folded) in the title or in a message."""
-    said = select(messages.c.id).where(
-        messages.c.conversation == conversations.c.id, folded(messages.c.text).contains(wanted, autoescape=True)
-    )
-    return or_(folded(conversations.c.title).contains(wanted, autoescape=True), said.exists())
-
-
-def _check_changes(changes: Mapping[str, object]) -> None:
-    for name, value in changes.items():
-        if not isinstance(value, CHANGEABLE.get(name, ())):
-            raise BadInput("{name} cannot be set to that value.", name=name)
-    if changes.get("markup", "markdown") not in ("markdown", "textile"):
-        raise BadInput("{name} cannot be set to that value.", name="markup")

@@ -12,7 +12,7 @@ import random
 import sqlite3
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -64,10 +64,14 @@ class Database:
         """Runs `work` in one transaction that sees one state of the database."""
         return self._run("DEFERRED", work, self._patience)
 
-    def write(self, work: Callable[[Connection], T], *, may_use_reserve: bool = False, patience: float | None = None) -> T:
+    def write(
+        self, work: Callable[[Connection], T], *, may_use_reserve: bool = False, patience: float | None = None,
+        lasting: bool = False,
+    ) -> T:
         """Runs `work` in one writing transaction and commits it. `work` runs again when the database was locked.
 
-        `may_use_reserve` is for what frees room or must not be lost.
+        `may_use_reserve` is for what frees room or must not be lost. `lasting` work takes its time, and is run only once; here
+        that is no difference, because nothing is locked any more once it runs.
         """
         patience = self._patience if patience is None else patience
         if may_use_reserve:
@@ -75,6 +79,16 @@ class Database:
         if not self.reserve.hold():
             raise DiskFull(FULL)
         return self._run("IMMEDIATE", work, patience)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction for reading much: one state of the database, as long as it lasts."""
+        with self._engine.connect().execution_options(begin="DEFERRED") as connection, connection.begin():
+            try:
+                yield connection
+            except sql_errors.DBAPIError as error:
+                self._raise_unless_locked(error)
+                raise Unavailable(LOCKED, retry_after=5) from error
 
     def close(self) -> None:
         self._engine.dispose()
@@ -217,12 +231,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _folded(text: str | None) -> str | None:
-    return None if text is None else fold(text)
-
-
-def fold(text: str) -> str:
-    """A text for comparing without regard to case, accents' encoding and width of letters."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    return None if text is None else unicodedata.normalize("NFKC", text).casefold()
 
 
 def _set_up(connection: Connection) -> None:

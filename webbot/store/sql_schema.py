@@ -1,19 +1,17 @@
-"""The tables, and how their rows become the vocabulary of messages.py. Plain SQL for SQLite and PostgreSQL.
+"""The tables: plain SQL for SQLite and PostgreSQL. It knows nothing of connections, transactions or files.
 
-It knows nothing of connections, transactions or files.
+A branch is the way from a message back to the beginning by `parent`. `shown` marks the messages of the branch that is shown, so
+that its pages are a range of an index; whoever changes a conversation's `tip` keeps them in step (sql_branches.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     JSON,
     Boolean,
     Column,
-    Connection,
     Dialect,
     Double,
     ForeignKey,
@@ -21,23 +19,14 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Row,
+    Sequence,
     Table,
     Text,
     UniqueConstraint,
-    insert,
-    inspect,
-    select,
     text,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator
 
-from webbot.errors import SettingsError
-from webbot.messages import Conversation, Message, Usage
-
-VERSION = 1
 LARGEST = 2**31 - 1  # the most that an Integer column holds
 
 
@@ -48,10 +37,10 @@ class Content(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else _storable(value)
+        return None if value is None else storable(value)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
@@ -65,21 +54,13 @@ class Key(TypeDecorator[str]):
         return None if value is None else value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
-class folded(GenericFunction[str]):
-    """A text without regard to case. PostgreSQL's lower() knows Unicode; SQLite's does not, so sql_database.py brings its own."""
-
-    type = Text()
-    inherit_cache = True
+def within(number: int) -> int:
+    """A number from outside, cut to what a column holds: what lies beyond selects the same rows."""
+    return max(0, min(number, LARGEST))
 
 
-@compiles(folded)
-def _folded(element: Any, compiler: Any, **options: Any) -> str:
-    return f"lower({compiler.process(element.clauses, **options)})"
-
-
-@compiles(folded, "sqlite")
-def _folded_in_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"folded({compiler.process(element.clauses, **options)})"
+def _where(condition: str, in_sqlite: str = "") -> dict[str, Any]:
+    return {"sqlite_where": text(in_sqlite or condition), "postgresql_where": text(condition)}
 
 
 metadata = MetaData()
@@ -90,6 +71,9 @@ about = Table(
     Column("value", Integer, nullable=False),
 )
 
+# Places of conversations where several processes write at once; SQLite has no sequences, and one writer at a time.
+places = Sequence("places", metadata=metadata)
+
 conversations = Table(
     "conversations", metadata,
     Column("id", Key, primary_key=True),
@@ -99,7 +83,6 @@ conversations = Table(
     Column("pinned", Boolean, nullable=False, default=False),
     Column("speaks", Boolean, nullable=False, default=False),
     Column("markup", Text, nullable=False, default="markdown"),
-    Column("model", Content, nullable=False, default="", server_default=""),
     Column("remembers_from", Integer, nullable=False, default=0),
     Column("cut_for", Content, nullable=False, default=""),
     Column("version", Integer, nullable=False, default=1),
@@ -107,8 +90,13 @@ conversations = Table(
     Column("updated_at", Double, nullable=False),
     # Orders an owner's conversations by their last change: a clock may jump, a number does not.
     Column("place", Integer, nullable=False),
+    Column("model", Content, nullable=False, default="", server_default=""),
+    Column("titled_by", Text, nullable=False, default="", server_default=""),
+    Column("tip", Key, nullable=False, default="", server_default=""),
+    Column("deleted_at", Double),
     Index("conversations_in_order", "owner", "pinned", "place"),
     Index("conversations_by_place", "owner", "place"),
+    Index("conversations_deleted", "deleted_at", **_where("deleted_at IS NOT NULL")),
 )
 
 messages = Table(
@@ -125,12 +113,18 @@ messages = Table(
     Column("usage", JSON(none_as_null=True)),
     Column("error", Content, nullable=False, default=""),
     Column("spoken", JSON, nullable=False),
+    Column("parent", Key, nullable=False, default="", server_default=""),
+    Column("shown", Boolean, nullable=False, default=False, server_default=text("false")),
+    Column("pinned", Boolean, nullable=False, default=False, server_default=text("false")),
+    Column("feedback", Text, nullable=False, default="", server_default=""),
+    Column("remembers_from", Integer, nullable=False, default=0, server_default=text("0")),
+    Column("cut_for", Content, nullable=False, default="", server_default=""),
     UniqueConstraint("conversation", "number"),
+    Index("messages_shown", "conversation", "shown", "number"),
+    Index("messages_by_parent", "conversation", "parent", "number"),
+    Index("messages_pinned", "conversation", **_where("pinned", in_sqlite="pinned = 1")),
     # The database itself refuses a second running answer, whatever the code above it does.
-    Index(
-        "one_running_answer", "conversation", unique=True,
-        sqlite_where=text("status = 'streaming'"), postgresql_where=text("status = 'streaming'"),
-    ),
+    Index("one_running_answer", "conversation", unique=True, **_where("status = 'streaming'")),
 )
 
 # What programs asked for beside a question, kept with the answer.
@@ -140,57 +134,34 @@ requests = Table(
     Column("value", JSON, nullable=False),
 )
 
+files = Table(
+    "files", metadata,
+    Column("id", Key, primary_key=True),
+    Column("conversation", Key, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("name", Content, nullable=False),
+    Column("media_type", Content, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("tokens", Integer),
+    Column("counted_by", Content, nullable=False, default=""),
+    Column("created_at", Double, nullable=False),
+    # Last, so that a list of files reads neither.
+    Column("text", Content, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    UniqueConstraint("conversation", "number"),
+)
+
+shares = Table(
+    "shares", metadata,
+    Column("token", Key, primary_key=True),
+    Column("conversation", Key, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("tip", Key, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
 sessions = Table(
     "sessions", metadata,
     Column("key", Key, primary_key=True),
     Column("value", LargeBinary, nullable=False),
     Column("ends_at", Double, nullable=False, index=True),
 )
-
-
-def prepare(connection: Connection) -> None:
-    """Makes the tables of a new database; of one that is there, checks that this webbot can read it."""
-    tables = connection.dialect.get_table_names(connection)
-    if not tables:
-        metadata.create_all(connection)
-        connection.execute(insert(about), [{"name": "schema", "value": VERSION}, {"name": "checked", "value": 0}])
-        return
-    if about.name not in tables or sessions.name not in tables:
-        raise SettingsError("The database in the data folder belongs to another program. Please choose another folder.")
-    version = connection.scalar(select(about.c.value).where(about.c.name == "schema")) or 0
-    if version > VERSION:
-        raise SettingsError(
-            "The database was written by a newer webbot (format {found}, this one reads up to {known}). Please update webbot.",
-            found=version, known=VERSION,
-        )
-    # A table or a column that an older webbot did not know; it does not mind them either.
-    metadata.create_all(connection)
-    if "model" not in {column["name"] for column in inspect(connection).get_columns(conversations.name)}:
-        connection.execute(DDL("ALTER TABLE conversations ADD COLUMN model TEXT NOT NULL DEFAULT ''"))
-
-
-def conversation_from(row: Row[Any]) -> Conversation:
-    values = dict(row._mapping)
-    del values["place"]
-    return Conversation(**values)
-
-
-def message_from(row: Row[Any]) -> Message:
-    values = dict(row._mapping)
-    del values["conversation"]
-    if values["usage"] is not None:
-        values["usage"] = Usage(**values["usage"])
-    return Message(**values)
-
-
-def row_from(message: Message, conversation: str) -> dict[str, Any]:
-    return {
-        "id": message.id, "conversation": conversation, "number": message.number, "role": message.role,
-        "text": message.text, "status": message.status, "tokens": message.tokens, "counted_by": message.counted_by,
-        "created_at": message.created_at, "usage": usage_value(message.usage), "error": message.error,
-        "spoken": message.spoken,
-    }
-
-
-def usage_value(usage: Usage | None) -> dict[str, Any] | None:
-    return None if usage is None else asdict(usage)

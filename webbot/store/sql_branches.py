@@ -1,0 +1,118 @@
+"""The tree of a conversation: which branch is shown, what its newest answer remembers, the versions of a message.
+
+Each function works in the transaction it is given, on a conversation that was found to be the caller's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import CTE, Connection, func, literal, select, text, update
+
+from webbot.errors import Conflict
+from webbot.messages import Message
+from webbot.store.sql_rows import MESSAGE, message_from
+from webbot.store.sql_schema import messages
+
+BUSY = "An answer is being written in this conversation. Please wait for its end or stop it."
+PORTION = 500  # values in one statement
+T = TypeVar("T")
+
+# Marks the branches that are shown of all conversations anew, where no message is marked yet.
+SHOW_ALL = text("""
+    WITH RECURSIVE branch (id, parent) AS (
+        SELECT messages.id, messages.parent FROM conversations JOIN messages ON messages.id = conversations.tip
+        UNION ALL SELECT messages.id, messages.parent FROM messages JOIN branch ON messages.id = branch.parent
+    )
+    UPDATE messages SET shown = true WHERE id IN (SELECT id FROM branch)
+""")
+
+
+def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), PORTION):
+        yield values[start:start + PORTION]
+
+
+def refuse_busy(connection: Connection, conversation: str) -> None:
+    """Raises Conflict while an answer is streaming."""
+    streaming = select(messages.c.id).where(messages.c.conversation == conversation, messages.c.status == "streaming")
+    if connection.scalar(streaming):
+        raise Conflict(BUSY)
+
+
+def next_number(connection: Connection, conversation: str) -> int:
+    return (connection.scalar(select(func.max(messages.c.number)).where(messages.c.conversation == conversation)) or 0) + 1
+
+
+def _up(conversation: str, message: str, *, to_shown: bool) -> CTE:
+    """The branch from a message back to the beginning, or to the first message that is shown."""
+    columns = (messages.c.id, messages.c.parent, messages.c.number, messages.c.shown)
+    up = select(*columns).where(messages.c.conversation == conversation, messages.c.id == message).cte("up", recursive=True)
+    before = select(*columns).join(up, messages.c.id == up.c.parent).where(messages.c.conversation == conversation)
+    return up.union_all(before.where(up.c.shown.is_(False)) if to_shown else before)
+
+
+def branch(connection: Connection, conversation: str, tip: str) -> list[Message]:
+    """The messages from the beginning to `tip`, which need not be shown."""
+    up = _up(conversation, tip, to_shown=False)
+    query = select(*MESSAGE).where(messages.c.id.in_(select(up.c.id))).order_by(messages.c.number)
+    return [message_from(row) for row in connection.execute(query)]
+
+
+def newest_behind(connection: Connection, conversation: str, message: str) -> str:
+    """The newest message behind that one, itself when it is the last; with "" the newest of all, "" when there is none."""
+    columns = (messages.c.id, messages.c.number)
+    if not message:
+        query = select(messages.c.id).where(messages.c.conversation == conversation)
+        return connection.scalar(query.order_by(messages.c.number.desc()).limit(1)) or ""
+    down = select(*columns).where(messages.c.conversation == conversation, messages.c.id == message).cte("down", recursive=True)
+    behind = select(*columns).join(down, messages.c.parent == down.c.id).where(messages.c.conversation == conversation)
+    down = down.union_all(behind)
+    return connection.scalar(select(down.c.id).order_by(down.c.number.desc()).limit(1)) or message
+
+
+def mark_shown(connection: Connection, conversation: str, tip: str) -> None:
+    """Marks the messages of the branch that ends in `tip`, and no others. It looks only at what two branches do not share."""
+    up = _up(conversation, tip, to_shown=True)
+    way = connection.execute(select(up.c.id, up.c.number, up.c.shown)).all()
+    fork = max((row.number for row in way if row.shown), default=0)
+    here = messages.c.conversation == conversation
+    hidden = update(messages).where(here, messages.c.shown.is_(True), messages.c.number > fork)
+    connection.execute(hidden.values(shown=False))
+    for ids in portions([row.id for row in way if not row.shown]):
+        connection.execute(update(messages).where(here, messages.c.id.in_(ids)).values(shown=True))
+
+
+def marks(connection: Connection, conversation: str) -> dict[str, Any]:
+    """remembers_from and cut_for of the newest answer that is shown, 0 and "" without one."""
+    row = connection.execute(
+        select(messages.c.remembers_from, messages.c.cut_for).where(_answers(conversation))
+        .order_by(messages.c.number.desc()).limit(1)
+    ).first()
+    return {"remembers_from": 0, "cut_for": ""} if row is None else dict(row._mapping)
+
+
+def keep_marks(connection: Connection, conversation: str, changes: Mapping[str, object]) -> None:
+    """Writes those marks to the newest answer that is shown."""
+    newest = select(messages.c.id).where(_answers(conversation)).order_by(messages.c.number.desc()).limit(1)
+    connection.execute(update(messages).where(messages.c.id == newest.scalar_subquery()).values(**changes))
+
+
+def _answers(conversation: str) -> Any:
+    return (messages.c.conversation == conversation) & messages.c.shown.is_(True) & (messages.c.role == "assistant")
+
+
+def versions(connection: Connection, conversation: str, ids: Sequence[str]) -> dict[str, list[str]]:
+    """For those of the messages that have versions: the ids of all, oldest first."""
+    found: dict[str, list[str]] = defaultdict(list)
+    beside = messages.alias("beside")
+    for portion in portions(ids):
+        query = select(messages.c.id, beside.c.id).where(
+            messages.c.conversation == conversation, messages.c.id.in_(portion),
+            beside.c.conversation == literal(conversation), beside.c.parent == messages.c.parent,
+        )
+        for message, version in connection.execute(query.order_by(beside.c.number)):
+            found[message].append(version)
+    return {message: known for message, known in found.items() if len(known) > 1}

@@ -1,0 +1,134 @@
+"""Conversations as rows: found, made, changed, deleted, brought back. Each function works in the transaction it is given.
+
+Every statement names the owner, but for the one that asks for it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Update, and_, delete, insert, select, update
+
+from webbot.errors import BadInput, Conflict, NotFound
+from webbot.messages import Conversation
+from webbot.store.sql_rows import CONVERSATION, conversation_from
+from webbot.store.sql_schema import LARGEST, conversations, messages, places
+
+MISSING = "This conversation is not here. It may have been deleted."
+CHANGED = "The conversation was changed meanwhile. Please try again."
+CHANGEABLE = {
+    "title": str, "titled_by": str, "role": str, "pinned": bool, "speaks": bool, "markup": str, "model": str,
+    "remembers_from": int, "cut_for": str,
+}
+ONE_OF = {"markup": ("markdown", "textile"), "titled_by": ("", "question", "model", "person")}
+MARKS = frozenset({"remembers_from", "cut_for"})  # changes that move no conversation to the top
+PURGED_AT_ONCE = 20  # conversations in one transaction, so that others can write in between
+
+
+def new_id() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def is_mine(owner: str, conversation: str) -> ColumnElement[bool]:
+    return and_(conversations.c.id == conversation, conversations.c.owner == owner, conversations.c.deleted_at.is_(None))
+
+
+def id_of(owner: str, conversation: str) -> ScalarSelect[str]:
+    """The conversation's id, if it is this owner's."""
+    return select(conversations.c.id).where(is_mine(owner, conversation)).scalar_subquery()
+
+
+def found(count: int | None) -> None:
+    if not count:
+        raise NotFound(MISSING)
+
+
+def find(connection: Connection, owner: str, conversation: str, *, to_write: bool = False) -> Conversation:
+    """`to_write` keeps other processes from changing the conversation until this transaction ends. Raises NotFound."""
+    query = select(*CONVERSATION).where(is_mine(owner, conversation))
+    row = connection.execute(query.with_for_update(key_share=True) if to_write else query).first()
+    if row is None:
+        raise NotFound(MISSING)
+    return conversation_from(row)
+
+
+def find_version(connection: Connection, owner: str, conversation: str, only_version: int | None) -> Conversation:
+    """As `find` to write. Raises Conflict when it has another version than `only_version`."""
+    known = find(connection, owner, conversation, to_write=True)
+    if only_version is not None and only_version != known.version:
+        raise Conflict(CHANGED)
+    return known
+
+
+def owner_of(connection: Connection, conversation: str) -> str:
+    query = select(conversations.c.owner).where(conversations.c.id == conversation, conversations.c.deleted_at.is_(None))
+    owner = connection.scalar(query)
+    if owner is None:
+        raise NotFound(MISSING)
+    return owner
+
+
+def make(connection: Connection, owner: str, **values: Any) -> str:
+    """A new conversation at the owner's first place; returns its id."""
+    made, now = new_id(), time.time()
+    values = {"title": "", "role": "", "created_at": now, "updated_at": now, **values}
+    connection.execute(insert(conversations).values(id=made, owner=owner, place=next_place(connection, owner), **values))
+    return made
+
+
+def next_place(connection: Connection, owner: str) -> int:
+    """A place before all others of this owner."""
+    if connection.dialect.supports_sequences:
+        return connection.scalar(places.next_value()) or 0
+    highest = select(conversations.c.place).where(conversations.c.owner == owner).order_by(conversations.c.place.desc()).limit(1)
+    return (connection.scalar(highest) or 0) + 1
+
+
+def touch(connection: Connection, owner: str, conversation: str, *, moves: bool = True, **values: Any) -> None:
+    """Changes a conversation; `moves` makes it the owner's last changed one. Raises NotFound."""
+    values["version"] = conversations.c.version + 1
+    if moves:
+        values |= {"updated_at": time.time(), "place": next_place(connection, owner)}
+    found(connection.execute(update(conversations).where(is_mine(owner, conversation)).values(values)).rowcount)
+
+
+def setting(conversation: str, **values: Any) -> Update:
+    """The statement that writes these values into a conversation that was just made."""
+    return update(conversations).where(conversations.c.id == conversation).values(**values)
+
+
+def check_changes(changes: Mapping[str, object]) -> None:
+    """Raises BadInput for what a conversation cannot be set to."""
+    for name, value in changes.items():
+        fits = isinstance(value, CHANGEABLE.get(name, ())) and value in ONE_OF.get(name, (value,))
+        if not fits or (isinstance(value, int) and not 0 <= value <= LARGEST):
+            raise BadInput("{name} cannot be set to that value.", name=name)
+
+
+def remove(connection: Connection, owner: str, conversation: str) -> None:
+    """Deletes it so that it can be restored. A running answer is stopped where it is: nobody writes it any more."""
+    connection.execute(
+        update(messages).where(messages.c.conversation == id_of(owner, conversation), messages.c.status == "streaming")
+        .values(status="stopped")
+    )
+    connection.execute(update(conversations).where(is_mine(owner, conversation)).values(deleted_at=time.time()))
+
+
+def restore(connection: Connection, owner: str, conversation: str) -> Conversation:
+    mine = and_(conversations.c.id == conversation, conversations.c.owner == owner)
+    found(connection.execute(update(conversations).where(mine).values(deleted_at=None)).rowcount)
+    return find(connection, owner, conversation)
+
+
+def deleted_before(connection: Connection, before: float) -> Sequence[str]:
+    """The ids of some conversations that were deleted before that time."""
+    query = select(conversations.c.id).where(conversations.c.deleted_at < before).limit(PURGED_AT_ONCE)
+    return connection.scalars(query.with_for_update(skip_locked=True)).all()
+
+
+def erase(connection: Connection, conversation: str) -> None:
+    """Deletes it for good, with all it has."""
+    connection.execute(delete(conversations).where(conversations.c.id == conversation))
