@@ -1,7 +1,9 @@
-"""A running answer. It belongs to its conversation, not to a connection: it goes on when the page reloads.
+"""A running answer, in the web process that writes it. It belongs to its conversation, not to a connection: it goes on when the
+page reloads.
 
-The answer's events run through a generator in a thread of its own (a greenlet under gevent) and out through the
-conversation's channel. Stop, or a grace period in which nobody listens, closes the generator.
+The answer's events run through a generator in a thread of its own (a greenlet under gevent). They are kept here, for whoever
+began the answer in this process and follows it, and told as news through the conversation's channel to everybody else. Stop, or
+a grace period in which nobody listens, closes the generator.
 """
 
 from __future__ import annotations
@@ -9,86 +11,124 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from webbot.channel import Channels, Lagging
+from webbot.channel import Channels
 from webbot.errors import Problem, Unavailable
 from webbot.messages import Cancelled, Delta, Event, Failed, Finished, Message, Preparing, Started, Window
+from webbot.news import Began, Heard, Listed, News, Running, list_of
 
+COUNT_SECONDS = 1.0  # between two looks at whether somebody listens: it may be asked over a network
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Began:
-    """Posted to the conversation's channel when a turn begins; `replaces_from` is the number of the first message that left."""
-
-    reply: Reply
-    replaces_from: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Posted for each event of a running answer."""
-
-    reply: Reply
-    event: Event
 
 
 class Reply:
     """One running answer, from its first event to its last."""
 
-    def __init__(self, owner: str, conversation: str, question: Message, answer: Message, grace: float = 300.0) -> None:
-        self.owner, self.conversation = owner, conversation
-        self.question, self.answer = question, answer
-        self.grace = grace
-        self.window: Window | None = None
-        self.preparing: Preparing | None = None  # while the model is loaded for this answer
-        self.text = ""
+    def __init__(
+        self, owner: str, conversation: str, question: Message, answer: Message, *, after: int = 0, grace: float = 300.0
+    ) -> None:
+        """`after` as in Began; after `grace` seconds in which nobody listens the answer is stopped."""
+        self.began = Began(owner, question, answer, after)
+        self.conversation, self.grace = conversation, grace
         self.last: Event | None = None
+        self._running = Running(self.began)
+        self._events: list[Event] = []
+        self._told = threading.Condition()
+        self._followers = 0
         self._stop = threading.Event()
         self._ended = threading.Event()
 
+    @property
+    def owner(self) -> str:
+        return self.began.owner
+
+    @property
+    def question(self) -> Message:
+        return self.began.question
+
+    @property
+    def answer(self) -> Message:
+        return self.began.answer
+
+    @property
+    def window(self) -> Window | None:
+        return self._running.window
+
+    @property
+    def preparing(self) -> Preparing | None:
+        """How far the model is that is being loaded for this answer."""
+        return self._running.preparing
+
+    @property
+    def text(self) -> str:
+        """The whole answer as it is, with what it had before it was gone on with."""
+        return self._running.text
+
+    # how it runs
+
     def run(self, events: Callable[[Reply], Iterator[Event]], channels: Channels, done: Callable[[Reply], None]) -> None:
-        """Runs `events` to their end in a thread, posting each; `done` is called before the last one is posted."""
+        """Runs `events` to their end in a thread and tells each. `done` is called before the conversation, which the caller has
+        claimed, is released; then the last one is told, so that whoever hears it may ask at once."""
+        channels.on_stop(self.conversation, self.stop)
+        self._post(channels, self.conversation, self.began)
+        self._post(channels, list_of(self.owner), Listed())
         threading.Thread(target=self._run, args=(events(self), channels, done), daemon=True, name="reply").start()
 
     def _run(self, events: Iterator[Event], channels: Channels, done: Callable[[Reply], None]) -> None:
-        heard = time.monotonic()
         last: Event = Failed("The answer ended unexpectedly. Please try again.", 500)
+        unheard = Unheard(self.grace, lambda: self._followers > 0 or channels.count(self.conversation) > 0)
         try:
             for event in events:
-                now = time.monotonic()
-                if channels.count(self.conversation):
-                    heard = now
-                if isinstance(event, Preparing | Started | Delta):
-                    if not isinstance(event, Delta) or event.text:
-                        channels.post(self.conversation, Heard(self, event), partial(self._record, event))
-                    if self._stop.is_set() or now - heard > self.grace:
-                        last = self._cancel(events)
-                        break
-                else:
+                if not isinstance(event, Preparing | Started | Delta):
                     last = event
+                    continue
+                self._tell(event, channels)
+                if self._stop.is_set() or unheard.too_long():
+                    last = self._cancel(events)
+                    break
         except Exception:
             log.exception("a turn failed")
         finally:
             done(self)
-            channels.post(self.conversation, Heard(self, last), partial(self._record, last))
+            self._release(channels)
+            self._tell(last, channels)
+            self._post(channels, list_of(self.owner), Listed())
             self._ended.set()
-
-    def _record(self, event: Event) -> None:
-        self.preparing = event if isinstance(event, Preparing) else None
-        if isinstance(event, Started):
-            self.window = event.window
-        elif isinstance(event, Delta):
-            self.text += event.text
-        elif not isinstance(event, Preparing):
-            self.last = event
 
     def _cancel(self, events: Iterator[Event]) -> Event:
         events.close()  # type: ignore[attr-defined] # a generator: this frees the model
         return Cancelled()
+
+    def _release(self, channels: Channels) -> None:
+        try:
+            channels.release(self.conversation)
+        except Problem as problem:
+            log.warning("a conversation was not released: %s", problem)
+
+    def _tell(self, event: Event, channels: Channels) -> None:
+        if isinstance(event, Delta) and not event.text and not event.tokens:
+            return  # a sign of life
+        with self._told:
+            self._running.hear(event)
+            self._events.append(event)
+            if isinstance(event, Finished | Failed | Cancelled):
+                self.last = event
+            self._told.notify_all()
+        if isinstance(event, Delta) and event.tokens:
+            event = Delta(event.text)  # they are for the program that asked, which follows
+        if not isinstance(event, Delta) or event.text:
+            self._post(channels, self.conversation, Heard(self.answer.id, event))
+
+    @staticmethod
+    def _post(channels: Channels, key: str, news: News) -> None:
+        try:
+            channels.post(key, news)
+        except Problem as problem:
+            log.warning("what happens in a conversation was not told: %s", problem)  # the answer goes on, and is stored
+
+    # for whoever began it
 
     def stop(self) -> None:
         """Ends the answer; what was written is kept. Returns at once; `wait` for the end."""
@@ -102,51 +142,61 @@ class Reply:
     def ended(self) -> bool:
         return self._ended.is_set()
 
+    def events(self, start: int, seconds: float) -> Sequence[Event]:
+        """The events from the number `start` on; waits up to `seconds` for the first of them."""
+        with self._told:
+            if len(self._events) <= start:
+                self._told.wait(seconds)
+            return self._events[start:]
 
-def follow(reply: Reply, channels: Channels, seconds: float = 1.0) -> Iterator[Event | None]:
-    """The events of an answer from its beginning, for doors that know just this one; None when nothing came for `seconds`.
-
-    Raises Lagging when the reader was too slow.
-    """
-
-    def snapshot() -> tuple[Window | None, str, Event | None]:
-        return reply.window, reply.text, reply.last
-
-    with channels.listen(reply.conversation, snapshot) as (listener, (window, text, last)):
-        if window is not None:
-            yield Started(window)
-        if text:
-            yield Delta(text)
-        if last is not None:
-            yield last
-            return
-        while True:
-            item = listener.next(seconds)
-            if item is None:
-                yield None
-            elif isinstance(item, Heard) and item.reply is reply:
-                yield None if isinstance(item.event, Preparing) else item.event
-                if isinstance(item.event, Finished | Failed | Cancelled):
-                    return
-
-
-def follow_patiently(reply: Reply, channels: Channels, seconds: float = 1.0) -> Iterator[Event | None]:
-    """Like `follow`, for as slow a reader as there may be: one that was cut off goes on where it was."""
-    told = 0
-    while True:
-        seen = 0
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Meanwhile somebody listens."""
+        with self._told:
+            self._followers += 1
         try:
-            for event in follow(reply, channels, seconds):
-                if not isinstance(event, Delta):
-                    yield event
-                    continue
-                fresh = event.text[max(0, told - seen):]
-                seen += len(event.text)
-                told = max(told, seen)
-                yield Delta(fresh) if fresh else None
-            return
-        except Lagging:
-            continue
+            yield
+        finally:
+            with self._told:
+                self._followers -= 1
+
+
+class Unheard:
+    """For how long nobody has listened, as far as it is known: `listened` is asked once in COUNT_SECONDS at most."""
+
+    def __init__(self, grace: float, listened: Callable[[], bool]) -> None:
+        self.grace, self.listened = grace, listened
+        self.heard = self.asked = time.monotonic()
+
+    def too_long(self) -> bool:
+        now = time.monotonic()
+        if now - self.asked >= min(COUNT_SECONDS, self.grace):
+            self.asked = now
+            if self._is_listened():
+                self.heard = now
+        return now - self.heard > self.grace
+
+    def _is_listened(self) -> bool:
+        try:
+            return self.listened()
+        except Problem:
+            return True  # nobody can be asked: the answer is not cut for that
+
+
+def follow(reply: Reply, seconds: float = 1.0) -> Iterator[Event | None]:
+    """The events of an answer from its beginning, for doors that began it; None when nothing came for `seconds`. The reader may
+    be as slow as it likes: nothing is missed."""
+    told = 0
+    with reply.followed():
+        while True:
+            events = reply.events(told, seconds)
+            told += len(events)
+            if not events:
+                yield None
+            for event in events:
+                yield None if isinstance(event, Preparing) else event
+                if isinstance(event, Finished | Failed | Cancelled):
+                    return
 
 
 def problem_of(failed: Failed, *, retry_after: int | None = None) -> Problem:
@@ -154,6 +204,3 @@ def problem_of(failed: Failed, *, retry_after: int | None = None) -> Problem:
     problem: Problem = Unavailable(failed.sentence, retry_after=retry_after)
     problem.status = failed.status
     return problem
-
-
-__all__ = ["Began", "Heard", "Lagging", "Reply", "follow", "follow_patiently", "problem_of"]

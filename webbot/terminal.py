@@ -58,7 +58,7 @@ def _tell(talk: Any, conversation: str, question: str) -> None:
     except Problem as problem:
         print(problem)
         return
-    events = follow(reply, talk.channels)
+    events = follow(reply)
     while True:
         try:
             for event in events:

@@ -18,11 +18,13 @@ log = logging.getLogger(__name__)
 
 
 class Growing:
-    """An answer on its way into the store: saved as it grows, and once at its end."""
+    """An answer on its way into the store: saved as it grows, and once at its end. One that is gone on with has text already."""
 
     def __init__(self, store: Store, reply: Reply) -> None:
         self.store, self.reply = store, reply
-        self.parts: list[str] = []
+        # Whatever was counted or went wrong before the answer was gone on with is no longer so.
+        self.answer = dataclasses.replace(reply.answer, tokens=None, counted_by="", error="")
+        self.parts = [reply.answer.text]
         self.saved = time.monotonic()
 
     def grow(self, text: str) -> None:
@@ -37,7 +39,7 @@ class Growing:
         self._save(status=status, **fields)
 
     def _save(self, **fields: object) -> None:
-        answer = dataclasses.replace(self.reply.answer, text="".join(self.parts), **fields)  # type: ignore[arg-type]
+        answer = dataclasses.replace(self.answer, text="".join(self.parts), **fields)  # type: ignore[arg-type]
         try:
             self.store.save_answer(self.reply.owner, self.reply.conversation, answer)
         except NotFound:

@@ -1,7 +1,8 @@
 """Turns as programs ask for them by the id of an earlier answer: gone on with, branched off, found again, deleted.
 
-A turn after the last answer of a conversation is one more turn of it. After an earlier answer it begins a new conversation with
-a copy of what was said up to there, so that nothing is lost. It knows nothing of HTTP.
+A turn after an answer, be it the last one or an earlier one, is one more turn of its conversation: a branch of it, so that
+nothing is lost. Only where a program brings earlier turns along does a new conversation begin, with a copy of what was said up
+to there. It knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import Any
 
 from webbot import memory
 from webbot.chat.completing import MOST_BYTES_A_TOKEN
-from webbot.chat.news import Changed
 from webbot.chat.sight import budget_of
-from webbot.chat.turns import CUT, Chat
+from webbot.chat.turn import WouldCut
+from webbot.chat.turns import Chat
 from webbot.chat.waiting import ready
-from webbot.engines.base import Engine, EngineState, refuse_unable
+from webbot.engines.base import Engine, refuse_unable
 from webbot.errors import CONTEXT_EXCEEDED, BadInput, Conflict, NotFound, Problem, TooLong
 from webbot.messages import Called, Cancelled, Conversation, Delta, Failed, Finished, Message, Options
-from webbot.reply import Reply, follow_patiently, problem_of
+from webbot.news import Changed
+from webbot.reply import Reply, follow, problem_of
 
 TICK_SECONDS = 0.1
 Part = Delta | Called | Finished | Cancelled
@@ -102,12 +104,15 @@ class Responding:
         self._check_role(role, model)
         about, began = self._conversation(owner, after, said, role)
         try:
-            if not cut:
-                self._refuse_cut(dataclasses.replace(about, role=role), engine, state, said.question)
-            reply = self.chat.ask(about.owner, about.id, said.question, options=options, role=role, model=model)
-        except BaseException:
+            place = after.answer.id if after is not None and after.answer is not None and not began else None
+            reply = self.chat.ask(about.owner, about.id, said.question, options=options, role=role, model=model, after=place,
+                                  whole=not cut)
+        except BaseException as error:
             if began:
-                self.store.delete_conversation(about.owner, about.id)
+                self.store.delete_conversation(about.owner, about.id, at_once=True)
+            if isinstance(error, WouldCut):
+                raise TooLong("The conversation does not fit the window of {limit} tokens. With truncation auto its oldest turns "
+                              "are left out.", limit=state.context, parameter="truncation", code=CONTEXT_EXCEEDED) from None
             raise
         first = reply.question.number - len(said.earlier)
         system = said.system if after is None else after.system(said)
@@ -124,7 +129,7 @@ class Responding:
         Raises what the model failed with. What was refused before a word of it was written is not stored.
         """
         try:
-            for event in follow_patiently(reply, self.chat.channels, TICK_SECONDS):
+            for event in follow(reply, TICK_SECONDS):
                 if isinstance(event, Failed):
                     if event.status < 500 and not reply.text:
                         self._drop(reply.owner, reply.conversation, reply.answer.id)
@@ -161,21 +166,32 @@ class Responding:
             if earlier:
                 raise BadInput("A conversation goes on with one message; its earlier ones are stored here.", parameter="input")
             return about, False
-        last = self.store.messages(about.owner, about.id, limit=1)
-        if not earlier and last and last[0].id == after.answer.id:
+        if not earlier:
             return about, False
         beginning = [*self._past(after), *earlier]
         return self.store.create_conversation(about.owner, title=about.title, role=about.role, beginning=beginning), True
 
     def _past(self, after: After) -> list[Message]:
-        """What was said in the conversation up to the place, without what is still being written or was never answered."""
-        before = None if after.answer is None else after.answer.number + 1
-        messages = self.store.messages(after.about.owner, after.about.id, before=before)
+        """What was said in the branch up to the place, without what is still being written or was never answered."""
+        about, tip = after.about, after.answer
+        messages = self.store.messages(about.owner, about.id) if tip is None else self._branch(about, tip)
         past: list[Message] = []
         for question, answer in itertools.pairwise(messages):
             if question.role == "user" and answer.role == "assistant" and answer.status != "streaming":
                 past += [question, answer]
         return past
+
+    def _branch(self, about: Conversation, last: Message, start: int = 0) -> Sequence[Message]:
+        """The branch up to the message `last`, from the number `start` on, whichever branch is shown."""
+        shown = self.store.messages(about.owner, about.id, start=start, before=last.number + 1)
+        if shown and shown[-1].id == last.id:
+            return shown
+        messages = {message.id: message for message in self.store.tree(about.owner, about.id)}
+        branch, message = [last], messages.get(last.parent)
+        while message is not None and message.number >= start:
+            branch.append(message)
+            message = messages.get(message.parent)
+        return branch[::-1]
 
     def _check_role(self, role: str, model: str) -> None:
         try:
@@ -183,13 +199,6 @@ class Responding:
         except TooLong as problem:
             problem.parameter, problem.code = "instructions", CONTEXT_EXCEEDED
             raise
-
-    def _refuse_cut(self, about: Conversation, engine: Engine, state: EngineState, question: str) -> None:
-        window = self.chat.sight.window(about, engine, state, engine.count([question])[0])
-        said = [message for message in self.store.messages(about.owner, about.id) if message.status != "streaming"]
-        if len(window.kept) < 2 * len(memory.turns(said, budget_of(state))):
-            raise TooLong("The conversation does not fit the window of {limit} tokens. With truncation auto its oldest turns are "
-                          "left out.", limit=state.context, parameter="truncation", code=CONTEXT_EXCEEDED)
 
     def _newest(self, role: str, past: Sequence[Message], question: str, engine: Engine) -> list[Message]:
         """The newest turns of `past` that fit the window; all, where they do."""
@@ -217,19 +226,20 @@ class Responding:
         """The answer with that id. Raises NotFound."""
         answer = self._answer(about, message)
         request = self.store.request(about.owner, about.id, message)
-        first = request["first"] if request else answer.number - 1
-        brought = self.store.messages(about.owner, about.id, start=first, before=answer.number)
-        return Found(about=about, answer=answer, brought=brought, request=request)
+        if not answer.parent:
+            return Found(about=about, answer=answer, brought=(), request=request)
+        question = self.store.message(about.owner, about.id, answer.parent)
+        first = min(request["first"], question.number) if request else question.number
+        return Found(about=about, answer=answer, brought=self._branch(about, question, first), request=request)
 
     def stop(self, about: Conversation, message: str) -> bool:
         """Stops the answer with that id and waits until it is stored; False when it is not being written."""
-        reply = self.chat.running(about.owner, about.id)
-        return reply is not None and reply.answer.id == message and self.chat.stop(about.owner, about.id)
+        running = self.chat.running(about.owner, about.id)
+        return running is not None and running.began.answer.id == message and self.chat.stop(about.owner, about.id)
 
     def delete(self, about: Conversation, message: str) -> None:
-        """Deletes an answer and its question, stopped first where it is running; what came before and after stays.
-
-        A conversation that a program began and that is empty then goes with them.
+        """Deletes an answer and its question, stopped first where it is running; what came before and after stays, and so does a
+        question that has other answers. A conversation that a program began and that is empty then goes with them.
         """
         self._answer(about, message)
         self.stop(about, message)
@@ -239,12 +249,13 @@ class Responding:
         about = self.store.conversation(owner, conversation)
         found = self.find(about, message)
         began = bool(found.request and found.request["began"])
-        question = [question.id for question in found.brought[-1:] if question.role == "user"]
+        others = self.store.versions(owner, conversation, [message])
+        question = [question.id for question in found.brought[-1:] if question.role == "user" and message not in others]
         self.store.delete_messages(owner, conversation, [*question, message])
-        if began and not about.pinned and not self.store.messages(owner, conversation, limit=1):
-            self.chat.delete(owner, conversation)
+        if began and not about.pinned and not self.store.tree(owner, conversation):
+            self.chat.delete(owner, conversation, at_once=True)
         else:
-            self.chat.channels.post(conversation, Changed(cleared=True))
+            self.chat.told(owner, conversation, Changed(cleared=True))
 
     def _answer(self, about: Conversation, message: str) -> Message:
         answer = self.store.message(about.owner, about.id, message)
@@ -256,7 +267,3 @@ class Responding:
 def joined(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part.strip())
 
-
-def was_cut(answer: Message) -> bool:
-    """Whether a stored answer ended at its limit."""
-    return answer.status == "complete" and answer.error == CUT

@@ -1,6 +1,7 @@
-"""The turn: store the question, choose what the model sees, stream the answer, store it. No Flask, no torch, no SQL.
+"""The turns of all conversations. No Flask, no torch, no SQL.
 
-Every door (page, terminal, program) asks here, so that a turn is the same whatever door it comes through.
+Every door (page, terminal, program) asks here, so that a turn is the same whatever door it comes through: a new question, another
+version of one, another answer to it, or an answer that is gone on with. `turn` is what happens then.
 """
 
 from __future__ import annotations
@@ -9,295 +10,223 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from webbot import memory, metrics
 from webbot.channel import Channels
 from webbot.chat.completing import Completing
-from webbot.chat.growing import Growing
-from webbot.chat.news import Changed, Gone
-from webbot.chat.sight import Sight, budget_of
-from webbot.chat.waiting import woken
-from webbot.engines.base import Engine, Engines, EngineState
+from webbot.chat.conversations import Conversations, Limits
+from webbot.chat.turn import CUT, Asked, Turn
+from webbot.engines.base import Engines, EngineState
 from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong, Unavailable
-from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Preparing, Started, Window
-from webbot.reply import Began, Reply
+from webbot.messages import Conversation, Message, Options
+from webbot.reply import Reply
 from webbot.store.base import Store
 
-TITLE_CHARACTERS = 60
-TICK_SECONDS = 0.1
-CUT = "The answer was cut here: it reached its limit. Ask for the rest to read on."
-INTERRUPTED = "The server stopped in the middle of this answer."
-
 log = logging.getLogger(__name__)
+Begin = Callable[[Message], tuple[Message, Message]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a turn may take: bytes of a question, tokens of an answer (0: what the window leaves), seconds unheard."""
-
-    question_bytes: int = 65536
-    max_answer: int = 0
-    grace: float = 300.0
-
-
-class Chat:
-    """The turns of all conversations."""
+class Chat(Conversations):
+    """Turns, and what else is done with conversations."""
 
     def __init__(
-        self, engines: Engines, store: Store, *, options: Callable[[EngineState], Options] = lambda state: Options(),
-        limits: Limits | None = None,
+        self, engines: Engines, store: Store, *, channels: Channels | None = None,
+        options: Callable[[EngineState], Options] = lambda state: Options(), limits: Limits | None = None,
     ) -> None:
-        """`options` says how the engine of that state is sampled where a door does not."""
-        self.engines, self.store = engines, store
-        self.options, self.limits = options, limits or Limits()
-        self.channels = Channels()
-        self._running: dict[str, Reply] = {}
-        self._beginning: set[str] = set()
-        self.sight = Sight(store)
+        """`options` says how the engine of that state is sampled where a door does not. `channels` of another kind reach other
+        web processes."""
+        super().__init__(engines, store, channels or Channels(), limits or Limits())
+        self.options = options
         self.programs = Completing(engines, self.limits.max_answer)
+        self._running: dict[str, Reply] = {}  # those that this process writes
         self._lock = threading.Lock()
         self._closing = False
 
     # turns
 
-    def ask(
+    def ask(  # noqa: PLR0913 - what a door may say of a turn
         self, owner: str, conversation: str, text: str, *, options: Options | None = None, spoken: dict | None = None,
-        replace_from: int | None = None, role: str | None = None, model: str | None = None,
+        role: str | None = None, model: str | None = None, after: str | None = None, whole: bool = False,
     ) -> Reply:
-        """Commits the question and starts its answer, which runs on by itself. `role` and `model` take the place of the
-        conversation's own in this turn alone.
+        """Commits the question and starts its answer, which runs on by itself. It follows the message `after`, whose branch is
+        shown then (None: the last one shown, "": nothing, it is another first question). `role` and `model` take the place of
+        the conversation's own in this turn alone.
 
-        Raises BadInput for an empty question, TooLong for one that the window cannot hold, Conflict while another answer of
-        the conversation is being written, NotFound for a model that is not there, Unavailable for one that cannot be loaded.
-        Then nothing was stored. While the model is still being loaded the question is stored at once, and what speaks against
-        it then is how its answer failed.
+        Raises BadInput for an empty question, TooLong for one that the window cannot hold (with `whole`, WouldCut where it does
+        not hold the whole branch), Conflict while another answer of the conversation is being written, NotFound for a model or a
+        message that is not there, Unavailable for a model that cannot be loaded. Then nothing was stored. While the model is
+        still being loaded the question is stored at once, and what speaks against it then is how its answer failed.
         """
         self._check(text)
-        about = self.store.conversation(owner, conversation)
-        own = {name: value for name, value in (("role", role), ("model", model)) if value is not None}
-        about = dataclasses.replace(about, **own)  # type: ignore[arg-type]
-        with self._claimed(conversation):
-            engine = self.engines.engine(about.model)
-            state, window = woken(engine), None
-            if state.status == "failed":
-                raise Unavailable(state.sentence or "The language model is not running.", retry_after=5)
-            question = Message(role="user", text=text, spoken=spoken or {})
-            if state.status == "ready":
-                if role:
-                    memory.check_role(self.sight.role_tokens(role, engine, state), budget_of(state))
-                question, window = self._seen(about, engine, state, question, replace_from)
-            question, answer = self._begin(owner, conversation, question, replace_from)
-            if window is not None:
-                window = self._mark(about, state, window, question)
-            reply = Reply(owner, conversation, question, answer, self.limits.grace)
-            self._running[conversation] = reply
-        self.channels.post(conversation, Began(reply, replace_from))
-        reply.run(lambda reply: self._turn(reply, about, engine, window, options), self.channels, self._done)
-        return reply
+        with self._claimed(owner, conversation) as about, self._shown(about, after) as (place, before):
+            asked = Asked(
+                about=_with(place, role=role, model=model), question=Message(role="user", text=text, spoken=spoken or {}),
+                before=before, whole=whole, options=self._sampled(options),
+            )
 
-    def _seen(
-        self, about: Conversation, engine: Engine, state: EngineState, question: Message, before: int | None
-    ) -> tuple[Message, Window]:
-        """The question, counted, and what the model sees in its turn. Raises TooLong."""
-        tokens = engine.count([question.text])[0]
-        window = self.sight.window(about, engine, state, tokens, before=before)
-        return dataclasses.replace(question, tokens=tokens, counted_by=state.tokenizer), window
+            def begin(question: Message) -> tuple[Message, Message]:
+                return self.store.begin_turn(owner, conversation, question, after=after)
 
-    @contextmanager
-    def _claimed(self, conversation: str) -> Iterator[None]:
-        """Keeps every other turn of the conversation out while one begins. Raises Conflict while one begins or runs."""
-        with self._lock:
-            if conversation in self._running or conversation in self._beginning:
-                raise Conflict("An answer is still being written in this conversation. Stop it or wait for its end.")
-            self._beginning.add(conversation)
-        try:
-            yield
-        finally:
-            self._beginning.discard(conversation)
-
-    def _begin(self, owner: str, conversation: str, question: Message, replace_from: int | None) -> tuple[Message, Message]:
-        """Commits the turn. An answer that is stored as streaming though nobody writes it lost its end, and is ended first."""
-        try:
-            return self.store.begin_turn(owner, conversation, question, replace_from=replace_from)
-        except Conflict:
-            last = self.store.messages(owner, conversation, limit=1)
-            if not last or last[0].status != "streaming":
-                raise
-            self.store.save_answer(owner, conversation, dataclasses.replace(last[0], status="failed", error=INTERRUPTED))
-            return self.store.begin_turn(owner, conversation, question, replace_from=replace_from)
-
-    def again(self, owner: str, conversation: str, *, options: Options | None = None) -> Reply:
-        """Answers the last question once more; the answer it had is dropped."""
-        question = self._last_question(owner, conversation)
-        return self.ask(
-            owner, conversation, question.text, options=options, spoken=question.spoken, replace_from=question.number
-        )
+            return self._start(asked, begin, check_role=role is not None)
 
     def edit(self, owner: str, conversation: str, message: str, text: str) -> Reply:
-        """Puts `text` in place of the last question and answers it. Raises Conflict when `message` is not the last question."""
-        question = self._last_question(owner, conversation)
-        if question.id != message:
-            raise Conflict("Only the last question can be edited, and this is no longer the last one.")
-        return self.ask(owner, conversation, text, replace_from=question.number)
+        """Asks `text` beside that question of the branch that is shown, which stays as another version. Raises what `ask`
+        raises, and Conflict when the question is not shown any more."""
+        question = self._in_sight(owner, conversation, message)
+        if question.role != "user":
+            raise BadInput("Only a question can be edited.", parameter="message")
+        return self.ask(owner, conversation, text, after=question.parent)
 
-    def stop(self, owner: str, conversation: str) -> bool:
-        """Ends the running answer and waits until it is stored. False when none was running."""
-        reply = self.running(owner, conversation)
-        if reply is None:
-            return False
-        reply.stop()
-        return reply.wait(5)
+    def again(self, owner: str, conversation: str, message: str = "", *, options: Options | None = None) -> Reply:
+        """One more answer beside those that a question of the branch that is shown has: that with the id `message`, or the one
+        that this is an answer to; "" is the last. Raises what `ask` raises."""
+        self._check_open()
+        with self._claimed(owner, conversation) as about:
+            asked_again = self._question(about, message)
+            with self._shown(about, asked_again.parent) as (place, before):
+                asked = Asked(about=place, question=asked_again, before=before, options=self._sampled(options))
+                return self._start(asked, lambda question: self.store.begin_answer(owner, conversation, question.id))
 
-    def running(self, owner: str, conversation: str) -> Reply | None:
-        """The answer of the conversation that is being written now."""
+    def go_on(self, owner: str, conversation: str, message: str = "", *, options: Options | None = None) -> Reply:
+        """Goes on with the last answer shown ("" or its id), which was cut at its limit, stopped or lost: its text grows on.
+
+        Raises what `ask` raises, and Conflict for an answer that has come to its end or is not the last one.
+        """
+        self._check_open()
+        with self._claimed(owner, conversation) as about:
+            answer = self._cut(about, message)
+            question = self.store.message(owner, conversation, answer.parent)
+            asked = Asked(
+                about=about, question=question, before=question.number, goes_on=answer, options=self._sampled(options)
+            )
+            return self._start(asked, lambda question: self.store.resume_answer(owner, conversation, answer.id))
+
+    def _start(self, asked: Asked, begin: Begin, *, check_role: bool = False) -> Reply:
+        """Begins the turn, in a conversation that is claimed for it; the claim is the reply's from here on."""
+        owner, key = asked.about.owner, asked.about.id
+        turn = Turn(self.store, self.sight, self.channels, self.engines.engine(asked.about.model), asked)
+        turn.look(check_role)
+        question, answer = self._ended(owner, key, lambda: begin(turn.question))
+        turn.begun(question)
+        after = self.store.message(owner, key, question.parent).number if question.parent else 0
+        reply = Reply(owner, key, turn.question, answer, after=after, grace=self.limits.grace)
         with self._lock:
-            reply = self._running.get(conversation)
-        return reply if reply is not None and reply.owner == owner else None
-
-    def _turn(
-        self, reply: Reply, about: Conversation, engine: Engine, window: Window | None, options: Options | None
-    ) -> Iterator[Event]:
-        """One turn: what the model sees, the answer as it grows, its end in the store whatever happens."""
-        answer = Growing(self.store, reply)
-        try:
-            if window is None:
-                window = yield from self._prepared(reply, about, engine)
-            yield Started(window)
-            prompt = self.sight.prompt(about, window, reply.question)
-            chosen = options or self.options(engine.state())
-            room = dataclasses.replace(chosen, max_tokens=self._room(chosen, window))
-            for event in engine.answer(prompt, room, owner=reply.owner):
-                if isinstance(event, Delta):
-                    answer.grow(event.text)
-                    yield event
-                elif isinstance(event, Finished):
-                    answer.end("complete", usage=event.usage, error=CUT if event.reason == "length" else "")
-                    self.sight.forget(reply.owner, reply.conversation, reply.answer.number, engine)
-                    self._measure(event)
-                    yield event
-        except Problem as problem:
-            metrics.answers.labels("failed").inc()
-            answer.end("failed", error=str(problem))
-            yield Failed(str(problem), problem.status)
-        except GeneratorExit:
-            metrics.answers.labels("stopped").inc()
-            answer.end("stopped")
-            self.sight.forget(reply.owner, reply.conversation, reply.answer.number, engine)
-            raise
-        except Exception:
-            answer.end("failed", error="The answer ended unexpectedly. Please try again.")
-            raise
-
-    def _prepared(self, reply: Reply, about: Conversation, engine: Engine) -> Generator[Event, None, Window]:
-        """Waits until the model is loaded, and says how far it is; then what it sees. Raises TooLong and Unavailable."""
-        told = None
-        while (state := woken(engine)).status != "ready":
-            if state.status == "failed":
-                raise Unavailable(state.sentence or "The language model is not running.")
-            preparing = Preparing(state.name, state.progress, state.sentence)
-            yield preparing if preparing != told else Delta("")  # a sign of life: whoever reads may stop it
-            told = preparing
-            time.sleep(TICK_SECONDS)
-        question, window = self._seen(about, engine, state, reply.question, reply.question.number)
-        self.store.save_counts(reply.owner, reply.conversation, {question.id: question.tokens or 0}, question.counted_by)
-        return self._mark(about, state, window, question)
-
-    def _mark(self, about: Conversation, state: EngineState, window: Window, question: Message) -> Window:
-        """Keeps what this turn forgot, so that it stays forgotten, and gives the first turn's conversation its title."""
-        window = dataclasses.replace(window, first=window.first or question.number)
-        changes: dict[str, object] = {} if about.title else {"title": title_of(question.text)}
-        if about.cut_for != state.tokenizer or window.first > about.remembers_from:
-            changes |= {"remembers_from": window.first, "cut_for": state.tokenizer}
-        try:
-            if changes:
-                self.store.change_conversation(about.owner, about.id, **changes)
-                self.channels.post(about.id, Changed())
-        except Problem as problem:
-            log.warning("a conversation's mark was not kept: %s", problem)  # the turn is stored; the next one keeps it
-        return window
+            self._running[key] = reply
+        reply.run(lambda reply: turn.events(reply, self.limits.max_answer), self.channels, self._done)
+        return reply
 
     def _done(self, reply: Reply) -> None:
         with self._lock:
             if self._running.get(reply.conversation) is reply:
                 del self._running[reply.conversation]
 
-    # conversations
+    # where a turn goes on
 
-    def create(self, owner: str, role: str, model: str = "") -> Conversation:
-        """A new conversation. Raises TooLong when the role does not fit the model, NotFound for a model that is not there."""
-        self.check_role(role, model)
-        return self.store.create_conversation(owner, role=role, model=model)
+    @contextmanager
+    def _claimed(self, owner: str, conversation: str) -> Iterator[Conversation]:
+        """The conversation, with every other turn of it kept out: until the end of the reply that begins meanwhile, or until
+        something goes wrong. Raises Conflict while a turn begins or runs."""
+        self.store.conversation(owner, conversation)
+        self.channels.claim(conversation)
+        try:
+            yield self.store.conversation(owner, conversation)
+        except BaseException:
+            with suppress(Problem):
+                self.channels.release(conversation)
+            raise
 
-    def change(self, owner: str, conversation: str, **changes: object) -> Conversation:
-        """Changes title, role, pinned, speaks, markup or model and tells the page's tabs. Raises NotFound for a model that is
-        not there."""
-        if "model" in changes:
-            self.engines.engine(str(changes["model"]))
-        if "role" in changes:
-            self.check_role(str(changes["role"]), self.store.conversation(owner, conversation).model)
-        if "title" in changes:
-            changes["title"] = title_of(str(changes["title"]))
-        changed = self.store.change_conversation(owner, conversation, **changes)
-        self.channels.post(conversation, Changed())
-        return changed
+    @contextmanager
+    def _shown(self, about: Conversation, after: str | None) -> Iterator[tuple[Conversation, int | None]]:
+        """The conversation with the marks that it had at the message `after`, and the number from which on its messages are not
+        seen. Where another branch is shown, that of `after` is shown meanwhile, and on when a turn begins."""
+        if after is None:
+            yield about, None
+            return
+        if not after:
+            yield dataclasses.replace(about, remembers_from=0, cut_for=""), 0
+            return
+        last = self.store.message(about.owner, about.id, after)
+        marked = self._answer_at(about, last)
+        marks = (marked.remembers_from, marked.cut_for) if marked is not None else (0, "")
+        turned = not self._is_shown(about, last)
+        if turned:
+            self._ended(about.owner, about.id, lambda: self.store.show(about.owner, about.id, after))
+        try:
+            yield dataclasses.replace(about, remembers_from=marks[0], cut_for=marks[1]), last.number + 1
+        except BaseException:
+            if turned and about.tip:
+                with suppress(Problem):
+                    self.store.show(about.owner, about.id, about.tip)
+            raise
 
-    def clear(self, owner: str, conversation: str) -> None:
-        self.stop(owner, conversation)
-        self.store.clear(owner, conversation)
-        self.channels.post(conversation, Changed(cleared=True))
+    def _answer_at(self, about: Conversation, message: Message) -> Message | None:
+        """The newest answer of the branch up to that message."""
+        while message.role != "assistant":
+            if not message.parent:
+                return None
+            message = self.store.message(about.owner, about.id, message.parent)
+        return message
 
-    def delete(self, owner: str, conversation: str) -> None:
-        self.stop(owner, conversation)
-        self.store.delete_conversation(owner, conversation)
-        self.channels.post(conversation, Gone())
+    def _is_shown(self, about: Conversation, message: Message) -> bool:
+        found = self.store.messages(about.owner, about.id, start=message.number, before=message.number + 1)
+        return any(shown.id == message.id for shown in found)
 
-    def window(self, owner: str, conversation: str) -> Window | None:
-        """What the model will see of the conversation in the next turn, without a question; None while no model is ready."""
-        about = self.store.conversation(owner, conversation)
-        engine = self.engines.engine(about.model)
-        state = engine.state()
-        return self.sight.window(about, engine, state) if state.status == "ready" else None
+    def _in_sight(self, owner: str, conversation: str, message: str) -> Message:
+        """The message with that id. Raises Conflict when another branch is shown."""
+        found = self.store.message(owner, conversation, message)
+        if not self._is_shown(self.store.conversation(owner, conversation), found):
+            raise Conflict("Another version of this message is shown by now. Please look at it first.")
+        return found
 
-    def check_role(self, role: str, model: str = "") -> None:
-        """Raises TooLong for a role over a quarter of the window; without a ready model only its bytes are checked."""
-        if len(role.encode()) > self.limits.question_bytes:
-            raise TooLong("The role is longer than {limit} bytes.", limit=self.limits.question_bytes)
-        engine = self.engines.engine(model)
-        state = engine.state()
-        if state.status == "ready" and role:
-            memory.check_role(self.sight.role_tokens(role, engine, state), budget_of(state))
+    def _question(self, about: Conversation, message: str) -> Message:
+        """The question with that id, or that of the answer with it; the last one for ""."""
+        if not message and not about.tip:
+            raise NotFound("There is no question in this conversation yet.")
+        found = self._in_sight(about.owner, about.id, message or about.tip)
+        while found.role != "user":
+            if not found.parent:
+                raise NotFound("There is no question in this conversation yet.")
+            found = self.store.message(about.owner, about.id, found.parent)
+        return found
+
+    def _cut(self, about: Conversation, message: str) -> Message:
+        """The last answer, which did not come to its end."""
+        if message and message != about.tip:
+            self._in_sight(about.owner, about.id, message)
+            raise Conflict("Only the last answer can be gone on with.")
+        if not about.tip:
+            raise NotFound("There is no answer in this conversation yet.")
+        answer = self.store.message(about.owner, about.id, about.tip)
+        if answer.status == "streaming":  # though nobody writes it: the conversation is claimed
+            self._end_lost(about.owner, about.id)
+            answer = self.store.message(about.owner, about.id, about.tip)
+        if answer.role != "assistant" or not answer.parent:
+            raise NotFound("There is no answer in this conversation yet.")
+        if not answer.text:
+            raise Conflict("Nothing of this answer was written. Please ask for another one.")
+        if answer.status == "complete" and not was_cut(answer):
+            raise Conflict("This answer has come to its end.")
+        return answer
 
     # checks
 
-    def _room(self, options: Options, window: Window) -> int:
-        limits = [limit for limit in (options.max_tokens, self.limits.max_answer, window.reserve) if limit]
-        return max(1, min(limits))
+    def _sampled(self, options: Options | None) -> Callable[[EngineState], Options]:
+        return self.options if options is None else lambda state: options
 
-    def _check(self, text: str) -> None:
+    def _check_open(self) -> None:
         if self._closing:
             raise Unavailable("The server is restarting. Please try again in a moment.", retry_after=5)
+
+    def _check(self, text: str) -> None:
+        self._check_open()
         if not text.strip():
             raise BadInput("The question is empty.")
         if len(text.encode()) > self.limits.question_bytes:
             raise TooLong("The question is longer than {limit} bytes. Please shorten it.", limit=self.limits.question_bytes)
 
-    def _last_question(self, owner: str, conversation: str) -> Message:
-        questions = [m for m in self.store.messages(owner, conversation, limit=2) if m.role == "user"]
-        if not questions:
-            raise NotFound("There is no question in this conversation yet.")
-        return questions[-1]
-
-    @staticmethod
-    def _measure(event: Finished) -> None:
-        metrics.answers.labels("complete").inc()
-        metrics.answer_tokens.inc(event.usage.answer_tokens)
-        metrics.first_token_seconds.observe(event.usage.first_token_seconds)
-
     def close(self, seconds: float = 10.0) -> None:
-        """Ends every running answer; what was written is stored."""
+        """Ends every answer that this process writes; what was written is stored."""
         self._closing = True
         with self._lock:
             running = list(self._running.values())
@@ -308,9 +237,11 @@ class Chat:
             reply.wait(max(0.0, until - time.monotonic()))
 
 
-def title_of(text: str) -> str:
-    """A title from a question: its first line, on one line, cut at a word."""
-    line = " ".join(text.split())
-    if len(line) <= TITLE_CHARACTERS:
-        return line
-    return line[:TITLE_CHARACTERS].rsplit(" ", 1)[0].rstrip(" ,;:.") + " …"
+def was_cut(answer: Message) -> bool:
+    """Whether a stored answer ended at its limit."""
+    return answer.status == "complete" and answer.error == CUT
+
+
+def _with(about: Conversation, **own: str | None) -> Conversation:
+    """The conversation as it holds for a turn that has a role or a model of its own."""
+    return dataclasses.replace(about, **{name: value for name, value in own.items() if value is not None})  # type: ignore[arg-type]

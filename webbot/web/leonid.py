@@ -21,7 +21,7 @@ from webbot.chat import Chat
 from webbot.chat.line import Lines, Place
 from webbot.errors import BadInput, Conflict, NotAllowed, NotFound, TooLong, Unavailable
 from webbot.messages import Cancelled, Conversation, Delta, Failed
-from webbot.reply import Lagging, Reply, follow, problem_of
+from webbot.reply import Reply, follow, problem_of
 from webbot.services import Services
 from webbot.store.base import Store
 from webbot.tokens import LONGEST_TOKEN, Tokens
@@ -142,17 +142,14 @@ class Leonid:
         return None
 
     def _words(self, reply: Reply, place: Place) -> Iterator[str | None]:
-        try:
-            for event in follow(reply, self.chat.channels, TICK):
-                place.check()
-                if event is None or isinstance(event, Delta):
-                    yield event.text if event else None
-                elif isinstance(event, Failed):
-                    raise problem_of(event, retry_after=5 if event.status in (429, 503) else None)
-                elif isinstance(event, Cancelled):
-                    raise Unavailable("The server stops. Please try again in a moment.", retry_after=5)
-        except Lagging:
-            raise Unavailable("The answer was read too slowly.") from None
+        for event in follow(reply, TICK):
+            place.check()
+            if event is None or isinstance(event, Delta):
+                yield event.text if event else None
+            elif isinstance(event, Failed):
+                raise problem_of(event, retry_after=5 if event.status in (429, 503) else None)
+            elif isinstance(event, Cancelled):
+                raise Unavailable("The server stops. Please try again in a moment.", retry_after=5)
 
 
 class Users:

@@ -168,7 +168,7 @@ class Pages:
                 html=render_template("_turn.html", turn=turn, conversation=self.views.conversation(conversation)),
             ), 201
         until = time.monotonic() + WITHOUT_SCRIPT_SECONDS
-        for _ in follow(reply, self.chat.channels):
+        for _ in follow(reply):
             if time.monotonic() > until:
                 break  # the page shows what there is, with Stop, and loads itself again
         return redirect(f"{_url(conversation)}#m{reply.question.id}", 303)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from webbot.chat.responding import Found, was_cut
+from webbot.chat.responding import Found
+from webbot.chat.turns import was_cut
 from webbot.messages import Message, Usage
 from webbot.models.fleet import LOCAL
 from webbot.web.v1.response_request import ResponseRequest

@@ -112,9 +112,9 @@ class Responses:
         """The response as it is now, also while it is being written."""
         about, message = self._place(response_id)
         found = self.responding.find(about, message)
-        reply = self.services.chat.running(about.owner, about.id)
-        if reply is not None and reply.answer.id == message:
-            found = dataclasses.replace(found, answer=dataclasses.replace(found.answer, text=reply.text))
+        running = self.services.chat.running(about.owner, about.id)
+        if running is not None and running.began.answer.id == message:
+            found = dataclasses.replace(found, answer=dataclasses.replace(found.answer, text=running.text))
         return jsonify(stored_response(found))
 
     def delete(self, response_id: str) -> ResponseReturnValue:

@@ -8,7 +8,7 @@ from webbot.chat.waiting import ready
 from webbot.engines.base import Engine, refuse_unable
 from webbot.errors import BadInput, Problem, TooLong
 from webbot.messages import Cancelled, Conversation, Delta, Failed, Finished, Options, Usage
-from webbot.reply import Reply, follow_patiently, problem_of
+from webbot.reply import Reply, follow, problem_of
 from webbot.services import Services
 
 TICK_SECONDS = 0.1
@@ -31,7 +31,7 @@ def turn(
         problem.parameter = problem.parameter or "messages"
         raise
     try:
-        for event in follow_patiently(reply, services.chat.channels, TICK_SECONDS):
+        for event in follow(reply, TICK_SECONDS):
             if isinstance(event, Failed):
                 raise problem_of(event)
             if isinstance(event, Delta | Finished):
@@ -45,7 +45,7 @@ def turn(
 def _stopped(engine: Engine, reply: Reply) -> Finished:
     """The end of an answer that somebody stopped, with what it took as far as that can be told."""
     window = reply.window
-    prompt = window.role + window.memory + window.question if window else 0
+    prompt = window.context - window.reserve if window else 0
     try:
         return Finished("stop", Usage(prompt_tokens=prompt, answer_tokens=engine.count([reply.text])[0]))
     except Problem:
