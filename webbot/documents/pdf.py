@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from webbot.documents.limits import Limits
@@ -24,19 +25,18 @@ from webbot.settings import ROOT, model_environment
 AT_ONCE, PATIENCE = 2, 60.0  # PDFs that are read together; seconds that another waits for its turn
 BYTES_A_CHARACTER = 6  # of the output: a character as JSON writes it
 BROKEN = "{name} cannot be read as a PDF: it is broken, or protected against reading."
-_places = threading.BoundedSemaphore(AT_ONCE)
 
 
 def text_of(name: str, data: bytes, limits: Limits | None = None) -> str:
     """The text of all pages. Raises Unusable for a PDF without text, broken, protected by a password, or made to take too much;
     TooLong for too many pages or characters."""
     limits = limits or Limits()
-    if not _places.acquire(timeout=PATIENCE):
+    if not _places().acquire(timeout=PATIENCE):
         raise Unavailable("Other files are being read. Please try again in a moment.", retry_after=10)
     try:
         written = _ask(data, limits)
     finally:
-        _places.release()
+        _places().release()
     try:
         answer: dict[str, Any] = json.loads(written)
     except ValueError:
@@ -57,6 +57,12 @@ def text_of(name: str, data: bytes, limits: Limits | None = None) -> str:
     if not text.strip():
         raise Unusable("There is no text in {name}; perhaps it is a scan. Please attach a PDF with text.", name=name)
     return text
+
+
+@cache
+def _places() -> threading.BoundedSemaphore:
+    """Made when it is first needed: only then it is surely one that lets other greenlets go on."""
+    return threading.BoundedSemaphore(AT_ONCE)
 
 
 def _ask(data: bytes, limits: Limits) -> bytes:

@@ -19,6 +19,7 @@ from webbot.documents.plain import CONTROLS
 
 CALM = 10  # how far the computing of answers goes before this
 DEPTH = 1000  # of calls: a page tree that goes deeper is no honest one
+UNREAD = "(Page {number} of the file cannot be read.)"
 MOST_OPEN = 32  # files: this one's own and Python's modules
 
 
@@ -44,17 +45,24 @@ def _read(data: bytes, limits: Limits) -> dict[str, Any]:
     reader = PdfReader(BytesIO(data))
     if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
         return {"trouble": "password"}
-    parts, length = [], 0
+    parts: list[str] = []
+    length = broken = 0
     for number, page in enumerate(reader.pages, start=1):
         if number > limits.pages:
             return {"trouble": "pages"}
-        text = CONTROLS.sub("", page.extract_text()).encode("utf-8", "replace").decode().strip()
+        try:
+            text = CONTROLS.sub("", page.extract_text()).encode("utf-8", "replace").decode().strip()
+        except MemoryError:
+            raise
+        except Exception:  # the other pages may be readable
+            text = UNREAD.format(number=number)
+            broken += 1
         length += len(text) + 2
         if length > limits.characters:
             return {"trouble": "characters"}
         if text:
             parts.append(text)
-    return {"text": "\n\n".join(parts)}
+    return {"text": "\n\n".join(parts)} if len(parts) > broken else {"trouble": "broken"} if broken else {"text": ""}
 
 
 def _confine(limits: Limits, size: int) -> None:
