@@ -13,6 +13,7 @@ from webbot.services import Services
 from webbot.settings import ROOT, Settings
 from webbot.web.access import Access
 from webbot.web.conversations import Conversations
+from webbot.web.files import MEGABYTE, Files
 from webbot.web.languages import page_language
 from webbot.web.leonid import LEONID_DOOR, Leonid
 from webbot.web.leonid_port import create_leonid_app
@@ -27,6 +28,7 @@ from webbot.web.sessions import install_sessions
 from webbot.web.socratic import SOCRATIC_DOOR, Socratic
 from webbot.web.streams import Streams
 from webbot.web.texts import Texts
+from webbot.web.turns import Turns
 from webbot.web.v1 import V1, V1_DOOR
 from webbot.web.v1.problems import ErrorBody
 from webbot.web.views import Views
@@ -45,7 +47,7 @@ def create_app(services: Services) -> Flask:
         validation_error_status=400,
     )
     app.config.update(
-        MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_OVERHEAD,
+        MAX_CONTENT_LENGTH=max(settings.max_upload_bytes, settings.max_file * MEGABYTE) + FORM_OVERHEAD,
         # A byte of a question takes up to three characters in a form.
         MAX_FORM_MEMORY_SIZE=3 * settings.question_bytes + FORM_OVERHEAD,
         MAX_FORM_PARTS=32,
@@ -62,9 +64,11 @@ def create_app(services: Services) -> Flask:
     install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR)
     texts = Texts(settings.texts)
     views = Views(services, texts)
+    pages = Pages(services, texts, views)
+    files = Files(services, views, pages)
     for door in (
-        Pages(services, texts, views), Conversations(services, views), Models(services, views), Streams(services, views), Voice(services),
-        Operation(services, views),
+        pages, files, Turns(services, views, pages, files), Conversations(services, views), Models(services, views),
+        Streams(services, views), Voice(services), Operation(services, views),
     ):
         app.register_blueprint(door.blueprint)
     leonid = app.extensions["leonid"] = Leonid(services)

@@ -64,6 +64,11 @@ class Growing:
         kept = _common(told, whole)
         return None if kept == len(told) == len(whole) else (kept, whole[kept:])
 
+    @property
+    def settled(self) -> int:
+        """How many blocks, of those told, nothing that comes will change: the same for the same text in other portions."""
+        return self._told
+
     def html(self) -> str:
         """Everything so far as the whole answer: equal to the answer rendered at once."""
         return "".join(self._settled())
