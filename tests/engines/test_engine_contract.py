@@ -82,6 +82,25 @@ def test_a_stop_text_ends_the_answer_before_it(engine):
     assert finished.usage.answer_tokens <= engine.count([text + stop])[0] + 1
 
 
+@pytest.mark.parametrize("question", ["What is the capital of France?", "Count from one to ten, please.", "Tell me a story."])
+def test_an_answer_that_was_cut_is_gone_on_with(engine, question):
+    if "go_on" not in engine.state().abilities:
+        pytest.skip("a server elsewhere would answer to what it wrote itself")
+    asked, state = messages(question), engine.state()
+    whole, finished = answer(engine, asked)
+    for tokens in (1, finished.usage.answer_tokens // 2):
+        begun, _ = answer(engine, asked, Options(temperature=0, max_tokens=tokens))
+        rest, ended = answer(engine, [*asked, Message(role="assistant", text=begun)])
+        assert begun + rest == whole
+        counts = engine.count([*(message.text for message in asked), begun])
+        counted = state.opening + state.frame * len(asked) + sum(counts)
+        ends_blank = begun != begun.rstrip()  # which templates trim elsewhere, and here nobody
+        assert counted <= ended.usage.prompt_tokens <= counted + ends_blank
+    assert ended.reason == "stop"
+    with pytest.raises(BadInput):
+        list(engine.answer([Message(role="assistant", text="Hello")], GREEDY))
+
+
 def test_an_engine_goes_on_with_plain_text(engine):
     *deltas, finished = engine.complete("Once upon a time there was", Options(temperature=0, max_tokens=3), owner="somebody")
     assert "".join(delta.text for delta in deltas)

@@ -117,6 +117,18 @@ def test_templates_that_are_no_use(template, word, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("text", ["Once upon a", "Once upon a ", "\n  * one\n", "", "世界 🌍", "a<|eot_id|>b"])
+@pytest.mark.parametrize("template", [None, DATED])
+def test_an_answer_at_the_end_stays_open(text, template):
+    prompts = builder(template) if template else PROMPTS
+    asked = [("system", "Be brief."), ("user", "Tell me a story.")]
+    ids = built([*asked, ("assistant", text)], prompts)
+    opened = built(asked, prompts)
+    assert ids[:len(opened)] == opened, "behind the opening of the answer"
+    assert prompts.decode(ids[len(opened):]) == text, "as it was written, and nothing behind it"
+    assert prompts.control_ids.isdisjoint(ids[len(opened):])
+
+
 WEATHER = Tool(name="get_weather", description="The weather in a place", parameters={
     "type": "object", "properties": {"location": {"type": "string", "description": "A town, like \"Ulm\""}},
     "required": ["location"],
@@ -161,6 +173,13 @@ def test_tools_calls_and_results_equal_the_template(family, tools, length):
     )
     assert tokenizer.decode(family.build(CHAT[:length], tools)) == expected
     assert "get_weather" in expected or length == 2
+
+
+def test_an_answer_is_gone_on_with_after_calls_too(family):
+    text = "It is sunny and "
+    opened = family.build(CHAT, [WEATHER])
+    ids = family.build([*CHAT, Message(role="assistant", text=text)], [WEATHER])
+    assert ids[:len(opened)] == opened and family.decode(ids).endswith(text)
 
 
 def test_every_family_speaks_tools(family):

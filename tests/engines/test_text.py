@@ -44,3 +44,12 @@ def test_wrong_bytes_do_not_hold_up_the_rest(wrong):
     stream = TextStream(as_bytes)
     shown = "".join(stream.push([byte]) for byte in wrong + b"end")
     assert shown.endswith("end")
+
+
+def test_a_text_is_gone_on_with_behind_what_was_shown():
+    def words(ids):
+        """A decoder that puts a space before each word but the first."""
+        return " ".join(("Once", "upon", "a", "time")[number] for number in ids)
+
+    assert TextStream(words, before=[0, 1]).push([2]) == " a"
+    assert TextStream(words).push([2]) == "a"

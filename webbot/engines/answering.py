@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from webbot.engines.llama.limits import tools_of
-from webbot.engines.prompts import read_message
+from webbot.engines.prompts import is_begun, read_message
 from webbot.errors import BadInput, TooLong
 
 
@@ -52,3 +52,7 @@ class AnsweringWorker(ABC):
         if len(prompt) >= self.context:
             raise TooLong("The prompt has {count} tokens, the model reads {limit}.", count=len(prompt), limit=self.context)
         return prompt
+
+    def goes_on(self, request: dict[str, Any]) -> bool:
+        """Whether the request has the beginning of its answer with it."""
+        return is_begun([read_message(message) for message in request.get("messages", ())[-1:]])

@@ -73,7 +73,8 @@ class Engine(ABC):
     @abstractmethod
     def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
         """Streams the answer to `messages` (an optional system message first, a user's or a tool's last), then one Finished.
-        With an assistant's message last, what is streamed is how that one goes on (ability "go_on").
+        With an assistant's message last, what is streamed is how that one goes on (ability "go_on"): its frame is the opening
+        of the answer.
 
         Deltas never split a character. While nothing comes there is an empty Delta at least every 0.1 s, so that whoever reads
         can end it at any time: closing the generator frees the model at once. It starts working when it is first advanced.

@@ -1,8 +1,9 @@
 """The echo engine: answers with the question, word by word. A true small engine for tests, demonstrations and load.
 
 A token is a word with the white space before it. It remembers like a model: "what did I say" is answered from the messages
-it was given, so that a test can see what the model saw. A plain text goes on with the text itself. The word CLOCK is answered
-with the time at which it is said, in seconds of the monotonic clock: whoever reads it knows how long it was on its way.
+it was given, so that a test can see what the model saw. A plain text goes on with the text itself, an answer that was cut with
+what was left of it. The word CLOCK is answered with the time at which it is said, in seconds of the monotonic clock: whoever
+reads it knows how long it was on its way.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from webbot.messages import Called, Delta, Finished, Message, Options, Usage
 TOKEN = re.compile(r"\s*\S+|\s+")
 OPENING, FRAME = 2, 3
 CLOCK = "<clock>"
-ABILITIES = frozenset({"sampling", "stop", "complete"})  # every seed gives the same answer
+ABILITIES = frozenset({"sampling", "stop", "go_on", "complete"})  # every seed gives the same answer
 
 
 class EchoEngine(Engine):
@@ -44,7 +45,12 @@ class EchoEngine(Engine):
             if message.role not in ("system", "user", "assistant"):
                 raise BadInput("The role {role} is not known.", role=repr(message.role)[:40])
         prompt = OPENING + sum(FRAME + count for count in self.count([message.text for message in messages]))
-        yield from self._speak(_reply(messages), options, prompt)
+        if messages[-1].role != "assistant":
+            yield from self._speak(_reply(messages), options, prompt)
+        elif len(messages) > 1:  # the opening of an answer is its frame
+            yield from self._speak(_reply(messages[:-1]).removeprefix(messages[-1].text), options, prompt - FRAME)
+        else:
+            raise BadInput("There is no question before the answer that is to be gone on with.", parameter="messages")
 
     def complete(self, prompt: str | Sequence[int], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
         if not isinstance(prompt, str):

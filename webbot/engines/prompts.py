@@ -58,12 +58,21 @@ class Prompts(ABC):
     def build(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
         """The token ids of the messages, of the tools that the model may ask for, and of the opening of an answer.
 
-        Raises BadInput for an unknown role, for tools or calls that the template cannot show, and for a tool's message
-        that answers no call.
+        An assistant's message at the end stays open, so that the model goes on exactly where its text stops: it stands behind
+        the opening of an answer, as it was written, without the template's end of it. Raises BadInput for an unknown role, for
+        tools or calls that the template cannot show, and for a tool's message that answers no call.
         """
         for message in messages:
             if message.role not in ROLES:
                 raise BadInput("The role {role} is not known.", role=repr(message.role)[:40])
+        if not is_begun(messages):
+            return self._build_whole(messages, tools)
+        if len(messages) == 1:
+            raise BadInput("There is no question before the answer that is to be gone on with.", parameter="messages")
+        # Not trimmed where the template trims: what was written is not changed.
+        return [*self._build_whole(messages[:-1], tools), *self._read_as_text(messages[-1].text)]
+
+    def _build_whole(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
         if tools or any(message.role == "tool" or message.tool_calls for message in messages):
             return self._build_with_tools(messages, tools)
         pieces = [self._piece_ids(piece) for piece in self._pieces(tuple(message.role for message in messages))]
@@ -192,6 +201,11 @@ class _Disguise:
     def _placeholder(self, found: re.Match[str]) -> str:
         self.texts.append(found[0])
         return f"\ue000{self._first + len(self.texts) - 1}\ue001"
+
+
+def is_begun(messages: Sequence[Message]) -> bool:
+    """Whether the last message is an answer that is gone on with."""
+    return bool(messages) and messages[-1].role == "assistant" and not messages[-1].tool_calls
 
 
 def read_message(value: Mapping[str, Any]) -> Message:

@@ -32,6 +32,8 @@ from webbot.engines.llama import folder
 from webbot.errors import CONTEXT_EXCEEDED, Problem, TooLong, Unusable
 from webbot.modelhost import serve
 
+PLACING = 4  # tokens of a text that is gone on with: some decoders need what is before a word to place its space
+
 if TYPE_CHECKING:
     from webbot.engines.llama.embedding import Embedding
     from webbot.engines.llama.runner import Request, Runner
@@ -90,7 +92,8 @@ class LlamaWorker(AnsweringWorker):
         began = time.monotonic()
         prompt = self.prompt_of(request)
         wish = wishes.read(request["options"], self.vocabulary, self.prompts)
-        outgoing = Outgoing(self.prompts.decode, self.vocabulary.bytes_of, wish.stops, wish.calls, scored=wish.scored)
+        outgoing = Outgoing(self.prompts.decode, self.vocabulary.bytes_of, wish.stops, wish.calls, scored=wish.scored,
+                            before=prompt[-PLACING:] if self.goes_on(request) else ())
         answer = self._request(request, prompt, wish)
         self.runner.submit(answer)
         try:

@@ -14,14 +14,15 @@ from webbot.messages import ToolCall
 
 
 class Outgoing(outgoing.Outgoing):
-    """`decode` makes text of token ids, `bytes_of` the bytes of one token; `scored`: the tokens themselves are sent, too."""
+    """`decode` makes text of token ids, `bytes_of` the bytes of one token; `scored`: the tokens themselves are sent, too.
+    `before` are the last tokens of a text that is gone on with."""
 
     def __init__(
         self, decode: Callable[[Sequence[int]], str], bytes_of: Callable[[int], bytes], stops: Stops, calls: Reader | None = None,
-        *, scored: bool = False,
+        *, scored: bool = False, before: Sequence[int] = (),
     ) -> None:
         super().__init__(stops, calls)
-        self._stream, self._bytes_of, self._scored = TextStream(decode), bytes_of, scored
+        self._stream, self._bytes_of, self._scored = TextStream(decode, before), bytes_of, scored
         self._whole = not stops.texts and calls is None and not scored  # nothing is looked at token by token
 
     def push(self, tokens: Sequence[int | Choice]) -> dict[str, Any]:  # type: ignore[override] # ids become pieces here

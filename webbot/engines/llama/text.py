@@ -10,11 +10,12 @@ MOST_HELD = 8
 
 
 class TextStream:
-    """`decode` turns token ids into text, with U+FFFD for a character that is not whole."""
+    """`decode` turns token ids into text, with U+FFFD for a character that is not whole. `before` are the tokens that the text
+    goes on from."""
 
-    def __init__(self, decode: Callable[[Sequence[int]], str]) -> None:
+    def __init__(self, decode: Callable[[Sequence[int]], str], before: Sequence[int] = ()) -> None:
         self._decode = decode
-        self._before: list[int] = []  # tokens that are wholly shown: some decoders need them to place a space
+        self._before = list(before)  # tokens that are wholly shown: some decoders need them to place a space
         self._held: list[int] = []
         self._shown = 0  # characters of what is held that were shown already
         self._stuck = 0  # tokens since something was shown

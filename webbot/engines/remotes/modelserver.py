@@ -53,7 +53,7 @@ class Server:
         self._model, self._context, self.limits = model, context, limits
         self.refusals = Refusals(self.address.host, secrets_of(key))
         self.dialect = Dialect(self.address.openai)
-        self.abilities = frozenset(ABILITIES)
+        self.abilities = frozenset(ABILITIES) - {"go_on"}  # most servers would answer to a last message of the assistant's
         self._reaching = Reaching(self._look, retry=limits.retry, fresh=limits.fresh)
         self._circuit = Circuit(limits.failures, limits.rest)
         self._lock = threading.Lock()
