@@ -10,7 +10,7 @@ from webbot.engines.base import EngineState
 from webbot.engines.echo import EchoEngine
 from webbot.errors import NotFound, Unavailable
 from webbot.messages import Cancelled, Failed, Finished, Preparing
-from webbot.reply import Heard
+from webbot.news import Heard
 from webbot.store.sql import SqlStore
 
 
@@ -79,7 +79,7 @@ def make(store):
 def events(chat, reply, seconds=5):
     """What the conversation's channel tells of the reply from now on."""
     told, until = [], time.monotonic() + seconds
-    with chat.channels.listen(reply.conversation, lambda: None) as (listener, _):
+    with chat.channels.listen(reply.conversation) as (listener, _):
         while time.monotonic() < until:
             item = listener.next(0.1)
             if isinstance(item, Heard):
@@ -111,7 +111,7 @@ def test_a_tab_is_told_how_far_it_is(make):
     engine = LoadingEcho()
     chat = make(echo=engine)
     talk = chat.create("ann", "")
-    with chat.channels.listen(talk.id, lambda: None) as (listener, _):
+    with chat.channels.listen(talk.id) as (listener, _):
         chat.ask("ann", talk.id, "hello")
         until = time.monotonic() + 3
         told = []

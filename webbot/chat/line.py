@@ -13,6 +13,9 @@ from webbot.errors import Conflict, TooMany
 class Dismissed(Conflict):
     """Everybody in this line was sent away."""
 
+    def __init__(self) -> None:
+        super().__init__("The user was disconnected while this was on its way.")
+
 
 class Place:
     """A place in a line. It may be sent away before its turn, and during it, unless it is `alone` then."""
@@ -31,7 +34,7 @@ class Place:
     def check(self) -> None:
         """Raises Dismissed when this place was sent away."""
         if self._dismissed:
-            raise Dismissed("The user was disconnected while this was on its way.")
+            raise Dismissed
 
     def call(self) -> None:
         self._called.set()

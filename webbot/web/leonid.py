@@ -1,6 +1,7 @@
 """Leonid's doors: prompts of users that a signed token names, each with one conversation of its own.
 
-A user's prompts are answered one after another, in order. What is injected stands in the conversation's role, so that the
+A user's prompts are answered one after another, in order; with several web processes each has a line of its own, and the
+prompts of one wait for those of the others without an order. What is injected stands in the conversation's role, so that the
 memory never loses it. Whoever leaves, or is disconnected, frees the model.
 """
 
@@ -18,7 +19,7 @@ from flask.typing import ResponseReturnValue
 
 from webbot.auth import token_secret
 from webbot.chat import Chat
-from webbot.chat.line import Lines, Place
+from webbot.chat.line import Dismissed, Lines, Place
 from webbot.errors import BadInput, Conflict, NotAllowed, NotFound, TooLong, Unavailable
 from webbot.messages import Cancelled, Conversation, Delta, Failed
 from webbot.reply import Reply, follow, problem_of
@@ -32,6 +33,8 @@ from webbot.web.strict_json import json_body
 PATHS = ("/receive_prompt", "/inject_context", "/user_disconnection")
 TICK = 0.25  # seconds between two looks at whether the client is there
 BUSY_SECONDS = 90.0  # the longest wait for an answer that was stopped and has not ended
+CLAIM_SECONDS = 10.0  # the longest wait while another web process makes the user's conversation
+ATTEMPTS = 10  # at a change that others come before
 STRIPES = 64
 UNCHECKED = (
     "A client of Leonid is believed without proof: the signature of its token is not verified. Set WEBBOT_LEONID_SECRET."
@@ -149,7 +152,15 @@ class Leonid:
             elif isinstance(event, Failed):
                 raise problem_of(event, retry_after=5 if event.status in (429, 503) else None)
             elif isinstance(event, Cancelled):
+                self._check_there(reply)
                 raise Unavailable("The server stops. Please try again in a moment.", retry_after=5)
+
+    def _check_there(self, reply: Reply) -> None:
+        """Raises Dismissed when the user was disconnected by way of another web process."""
+        try:
+            self.services.store.conversation(reply.owner, reply.conversation)
+        except NotFound:
+            raise Dismissed() from None
 
 
 class Users:
@@ -165,21 +176,35 @@ class Users:
         """The user's conversation, made where there is none; never by a prompt that was sent away, after `forget`."""
         with self._locked(name):
             place.check()
-            return self._found(name) or self._made(name, self.role)
+            found = self._found(name)
+            while found is None:
+                found = self._made_once(name, self.role) or self._found(name)
+            return found
 
     def inject(self, name: str, context: str) -> None:
         """Adds to what the model always sees. Raises TooLong for more than a quarter of the window, and changes nothing then."""
         with self._locked(name):
-            about = self._found(name)
-            role = "\n\n".join(part for part in (about.role if about else self.role, context) if part)
             try:
-                if about:
-                    self.chat.change(about.owner, about.id, role=role)
-                else:
-                    self._made(name, role)
+                for left in reversed(range(ATTEMPTS)):
+                    if self._added(name, context, last=left == 0):
+                        return
             except TooLong as problem:
                 raise TooLong("The context does not fit what is always remembered, a quarter of the window: {why}", why=problem,
                               parameter="injected_context") from None
+
+    def _added(self, name: str, context: str, *, last: bool) -> bool:
+        """Adds to the role; False when the conversation was changed in this moment, be it by another web process."""
+        about = self._found(name)
+        role = "\n\n".join(part for part in (about.role if about else self.role, context) if part)
+        if about is None:
+            return self._made_once(name, role) is not None
+        try:
+            self.chat.change(about.owner, about.id, only_version=about.version, role=role)
+        except (Conflict, NotFound):
+            if last:
+                raise
+            return False
+        return True
 
     def forget(self, name: str) -> None:
         """Ends the running answer and deletes the conversation, if there is one."""
@@ -189,10 +214,27 @@ class Users:
         with self._locked(name):
             for about in self.store.conversations(owner):
                 with suppress(NotFound):
-                    self.chat.delete(owner, about.id)
+                    self.chat.delete(owner, about.id, at_once=True)
 
     def _found(self, name: str) -> Conversation | None:
         return next(iter(self.store.conversations(owner_of(name), limit=1)), None)
+
+    def _made_once(self, name: str, role: str) -> Conversation | None:
+        """The user's conversation; None where another web process has made it in this moment."""
+        claimed = owner_of(name)
+        until = time.monotonic() + CLAIM_SECONDS
+        while True:
+            try:
+                self.chat.channels.claim(claimed)
+                break
+            except Conflict:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(TICK / 2)
+        try:
+            return self._made(name, role) if self._found(name) is None else None
+        finally:
+            self.chat.channels.release(claimed)
 
     def _made(self, name: str, role: str) -> Conversation:
         about = self.chat.create(owner_of(name), role)

@@ -6,9 +6,10 @@ import time
 import pytest
 from v1_client import Program, events, refusal
 
+from tests.engines.conftest import until
 from webbot.engines.base import EngineState
 from webbot.messages import Called, Delta, Finished, Message, Token, ToolCall, Usage
-from webbot.reply import Began
+from webbot.news import Began
 from webbot.services import default_options
 from webbot.settings import load
 from webbot.web.sessions import COOKIE
@@ -323,7 +324,7 @@ class TestJoining:
         with services.chat.channels.listen(talk.id) as (listener, _):
             self.join(program, talk)
             heard = [listener.next(5) for _ in range(5)]
-        assert any(isinstance(item, Began) and item.reply.question.text == "Hello" for item in heard)
+        assert any(isinstance(item, Began) and item.question.text == "Hello" for item in heard)
 
     def test_what_makes_no_sense_there_is_named(self, program, services, talk):
         assert refusal(self.join(program, talk, system("x"), "Hello")) == ("messages", "invalid_value")
@@ -369,9 +370,8 @@ class TestJoining:
         response = self.join(program, talk, "word " * 200, stream=True)
         lines = response.iter_encoded()
         next(lines)
-        reply = services.chat.running("s-ann", talk.id)
         response.close()
-        assert reply.wait(2)
+        until(lambda: services.chat.running("s-ann", talk.id) is None, 5)
         assert services.store.messages("s-ann", talk.id)[-1].status == "stopped"
 
     def test_a_slow_reader_misses_nothing(self, program, services, talk):

@@ -134,12 +134,27 @@ class TestConversations:
         second = ann.answer("milk", previous_response_id=first["id"])
         branch = ann.answer("What did I say?", previous_response_id=first["id"])
         assert text_of(branch) == "You said: eggs"
-        assert branch["conversation"] != first["conversation"]
+        assert branch["conversation"] == second["conversation"] == first["conversation"]
         assert talk(services, branch) == ["eggs", "eggs", "What did I say?", "You said: eggs"]
-        assert talk(services, first) == ["eggs", "eggs", "milk", "milk"]
-        made = services.store.conversation(program_owner("ann"), branch["conversation"]["id"])
-        assert (made.title, made.role) == ("eggs", "Be kind.")
-        assert ann.at(second["id"]).status_code == ann.at(branch["id"]).status_code == 200
+        unshown = ann.answer("What did I say?", previous_response_id=second["id"], store=False)
+        assert text_of(unshown) == "You said: eggs | milk", "the branch of that answer, though another is shown"
+        assert talk(services, branch) == ["eggs", "eggs", "What did I say?", "You said: eggs"]
+        deeper = ann.answer("What did I say?", previous_response_id=second["id"])
+        assert text_of(deeper) == "You said: eggs | milk"
+        assert talk(services, first) == ["eggs", "eggs", "milk", "milk", "What did I say?", "You said: eggs | milk"]
+        for response, said in ((second, "milk"), (branch, "What did I say?"), (deeper, "What did I say?")):
+            assert ann.at(response["id"]).json["output"] == response["output"]
+            items = ann.at(f"{response['id']}/input_items").json["data"]
+            assert [item["content"][0]["text"] for item in items] == [said]
+
+    def test_what_is_refused_in_another_branch_leaves_the_one_shown(self, ann, services):
+        first = ann.answer("eggs")
+        second = ann.answer("milk", previous_response_id=first["id"])
+        ann.answer("bread", previous_response_id=first["id"])
+        refused = ann.ask("word " * 9000, previous_response_id=second["id"])
+        assert refusal(refused, refused.status_code)[0] == "input"
+        assert talk(services, first) == ["eggs", "eggs", "bread", "bread"]
+        assert len(services.store.tree(program_owner("ann"), first["conversation"]["id"])) == 6
 
     def test_earlier_messages_are_stored_as_turns(self, ann, services):
         told = ann.answer([
@@ -295,7 +310,7 @@ class TestRunning:
         until(lambda: services.store.conversations(owner) and services.chat.running(
             owner, services.store.conversations(owner)[0].id), 10)
         about = services.store.conversations(owner)[0]
-        answer = services.chat.running(owner, about.id).answer
+        answer = services.chat.running(owner, about.id).began.answer
         yield f"resp_{about.id}{answer.id}", found
         services.chat.stop(owner, about.id)
         thread.join(10)
