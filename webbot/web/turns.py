@@ -143,7 +143,7 @@ class Turns:
                 after=reply.began.after, place=str(grown(reply.began, reply.began.answer.text)),
             ), 201
         until = time.monotonic() + WITHOUT_SCRIPT_SECONDS
-        for _ in follow(reply, self.chat.channels):
+        for _ in follow(reply):
             if time.monotonic() > until:
                 break  # the page shows what there is, with Stop, and loads itself again
         return redirect(f"{url}#m{reply.question.id}", 303)
