@@ -1,8 +1,8 @@
 """The turn: store the question, choose what the model sees, stream the answer, store it. No Flask, no torch, no SQL.
 
 `turns` is how a turn is asked for, `turn` its way, `sight` what the model sees of it, `growing` how its answer is stored, `seam`
-how one is gone on with; `conversations` is what else is done with them. `completing` and `responding` answer programs, `line`
-and `waiting` keep who waits.
+how one is gone on with; `conversations` is what else is done with them, `titling` how the model names them. `completing` and
+`responding` answer programs, `line` and `waiting` keep who waits.
 """
 
 from webbot.chat.conversations import INTERRUPTED, Limits

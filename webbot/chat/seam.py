@@ -1,22 +1,25 @@
-"""Where an answer is gone on with: a model that repeats the last words it has written is not heard to."""
+"""Where a model that was asked to go on with its answer begins anew: the last words said once more are left out.
+
+A model that is given its own words to go on with needs no seam.
+"""
 
 from __future__ import annotations
 
 LONGEST = 300  # characters at the end of an answer that may be said once more
-LEAST_ASKED = 4  # with fewer characters it is chance, not a repetition
-LEAST_GIVEN = 16  # a model that was given its own words repeats them seldom: what looks so is mostly meant
+LEAST = 4  # with fewer characters it is chance, not a repetition
 
 
 class Seam:
-    """Joins what comes to `before`. `given` is true where the model goes on with its own words, false where it was asked to and
-    answers anew: then the space between two words may be missing as well.
+    """Joins what comes to `before`: without the words that end it, and with the space that is missing between two words.
 
     What comes is held back only as long as it may be a repetition.
     """
 
-    def __init__(self, before: str, *, given: bool) -> None:
-        self.before, self.given = before, given
-        self.least = LEAST_GIVEN if given else LEAST_ASKED
+    def __init__(self, before: str) -> None:
+        self.before = before
+        first = max(0, len(before) - LONGEST)
+        # What may be repeated, the longest first: each begins with a word.
+        self._ends = [before[place:] for place in range(first, len(before) - LEAST + 1) if _begins_word(before, place)]
         self._held = ""
         self._joined = False
 
@@ -25,46 +28,33 @@ class Seam:
         if self._joined:
             return text
         self._held += text
-        return "" if self._may_be_more() else self._join()
+        came = self._held.lstrip()
+        if any(len(end) > len(came) and end.startswith(came) for end in self._ends):
+            return ""  # perhaps the beginning of a longer repetition
+        return self._join()
 
     def finish(self) -> str:
         """The rest, when nothing more comes."""
         return "" if self._joined else self._join()
 
-    def _may_be_more(self) -> bool:
-        """Whether all that came is the beginning of a longer repetition."""
-        held = self._held.lstrip()
-        return any(len(end) > len(held) and end.startswith(held) for end in self._ends())
-
-    def _ends(self) -> list[str]:
-        """The ends of `before` that a repetition may consist of, the longest first: each begins with a word."""
-        before = self.before
-        first = max(0, len(before) - LONGEST)
-        starts = [place for place in range(first, len(before) - self.least + 1) if _begins_word(before, place)]
-        return [before[place:] for place in starts]
-
     def _join(self) -> str:
         self._joined = True
-        held, self._held = self._held, ""
-        came = held.lstrip()
-        for end in self._ends():
+        came = self._held.lstrip()
+        for end in self._ends:
             if came.startswith(end):
                 return came[len(end):]
-            if came.startswith(end.rstrip()):  # a space that ended the answer and was left out, or became a line
-                return came[len(end.rstrip()):].lstrip()
-        if not self.given and _are_words(self.before[-1:], held[:1]):
-            return " " + held
-        return held
+            if came.startswith(bare := end.rstrip()):  # what parted the words is there already
+                return came[len(bare):].lstrip()
+        missing = " " if _is_within_word(self.before[-1:], self._held[:1]) else ""
+        return missing + self._held
 
 
 def _begins_word(text: str, place: int) -> bool:
-    if text[place].isspace():
-        return False
-    return place == 0 or not _are_words(text[place - 1], text[place])
+    return not text[place].isspace() and (place == 0 or not _is_within_word(text[place - 1], text[place]))
 
 
-def _are_words(left: str, right: str) -> bool:
-    """Whether two characters stand within a word of a script that parts words by spaces."""
+def _is_within_word(left: str, right: str) -> bool:
+    """Whether two characters stand next to one another in a word, of a script that parts words by spaces."""
     return _is_letter(left) and _is_letter(right)
 
 

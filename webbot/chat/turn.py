@@ -172,9 +172,10 @@ class Turn:
     def _answered(self, reply: Reply, window: Window, limit: int) -> Iterator[Delta | Finished]:
         state = self.engine.state()
         earlier = self.asked.goes_on
-        prompt = [*self.sight.prompt(self.about, window, self.question, self.engine, earlier), *self._wish(state)]
+        wish = self._wish(state)
+        prompt = [*self.sight.prompt(self.about, window, self.question, self.engine, earlier), *wish]
         options = self._options(state, window, limit)
-        seam = Seam(earlier.text, given="go_on" in state.abilities) if earlier is not None else None
+        seam = Seam(earlier.text) if earlier is not None and wish else None
         for event in self.engine.answer(prompt, options, owner=reply.owner):
             if isinstance(event, Delta):
                 yield event if seam is None else Delta(seam.push(event.text))

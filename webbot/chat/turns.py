@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from webbot.channel import Channels
 from webbot.chat.completing import Completing
 from webbot.chat.conversations import Conversations, Limits
+from webbot.chat.titling import Titling
 from webbot.chat.turn import CUT, Asked, Turn
 from webbot.engines.base import Engines, EngineState
 from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong, Unavailable
@@ -32,13 +33,14 @@ class Chat(Conversations):
 
     def __init__(
         self, engines: Engines, store: Store, *, channels: Channels | None = None,
-        options: Callable[[EngineState], Options] = lambda state: Options(), limits: Limits | None = None,
+        options: Callable[[EngineState], Options] = lambda state: Options(), limits: Limits | None = None, titles: bool = False,
     ) -> None:
         """`options` says how the engine of that state is sampled where a door does not. `channels` of another kind reach other
-        web processes."""
+        web processes. With `titles` the model names new conversations; without it their first question does."""
         super().__init__(engines, store, channels or Channels(), limits or Limits())
         self.options = options
         self.programs = Completing(engines, self.limits.max_answer)
+        self.titling = Titling(store, self.told) if titles else None
         self._running: dict[str, Reply] = {}  # those that this process writes
         self._lock = threading.Lock()
         self._closing = False
@@ -105,7 +107,10 @@ class Chat(Conversations):
     def _start(self, asked: Asked, begin: Begin, *, check_role: bool = False) -> Reply:
         """Begins the turn, in a conversation that is claimed for it; the claim is the reply's from here on."""
         owner, key = asked.about.owner, asked.about.id
-        turn = Turn(self.store, self.sight, self.channels, self.engines.engine(asked.about.model), asked)
+        engine = self.engines.engine(asked.about.model)
+        if self.titling is not None:
+            self.titling.hush(engine)
+        turn = Turn(self.store, self.sight, self.channels, engine, asked)
         turn.look(check_role)
         question, answer = self._ended(owner, key, lambda: begin(turn.question))
         turn.begun(question)
@@ -113,13 +118,15 @@ class Chat(Conversations):
         reply = Reply(owner, key, turn.question, answer, after=after, grace=self.limits.grace)
         with self._lock:
             self._running[key] = reply
-        reply.run(lambda reply: turn.events(reply, self.limits.max_answer), self.channels, self._done)
+        reply.run(lambda reply: turn.events(reply, self.limits.max_answer), self.channels, lambda reply: self._done(reply, turn))
         return reply
 
-    def _done(self, reply: Reply) -> None:
+    def _done(self, reply: Reply, turn: Turn) -> None:
         with self._lock:
             if self._running.get(reply.conversation) is reply:
                 del self._running[reply.conversation]
+        if turn.finished and self.titling is not None and turn.about.titled_by in ("", "question"):
+            self.titling.wish(reply.owner, reply.conversation, turn.engine)
 
     # where a turn goes on
 
@@ -228,6 +235,8 @@ class Chat(Conversations):
     def close(self, seconds: float = 10.0) -> None:
         """Ends every answer that this process writes; what was written is stored."""
         self._closing = True
+        if self.titling is not None:
+            self.titling.close()
         with self._lock:
             running = list(self._running.values())
         for reply in running:
