@@ -1,5 +1,6 @@
 // The turns on the page: a new one comes in, its answer grows block by block, and at its end the stored turn takes its place.
 import { morph } from "./morph.js";
+import { focusIn, parsed, showFeedback, showPin, unfinished } from "./turn.js";
 import { word } from "./words.js";
 
 const BLOCKS = "p, li, ul, ol, blockquote, pre, pre > code, h1, h2, h3, h4, h5, h6, div, table, tbody, tr, td";
@@ -11,17 +12,11 @@ function lastBlock(element) {
   return last instanceof Element && last.matches(BLOCKS) ? last : null;
 }
 
-/** @param {string} html @returns {HTMLElement | null} */
-function parsed(html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  return template.content.querySelector("article");
-}
-
 export class Turns {
-  /** @param {HTMLElement} place */
-  constructor(place) {
+  /** @param {HTMLElement} place @param {(texts: string[]) => void} lost what was being typed in a turn that left */
+  constructor(place, lost) {
     this.place = place;
+    this.lost = lost;
     this.caret = document.createElement("span");
     this.caret.className = "caret";
     this.caret.setAttribute("aria-hidden", "true");
@@ -44,23 +39,31 @@ export class Turns {
   }
 
   /**
-   * A turn that began. One that is here already stays as it is: it may have grown meanwhile.
+   * A turn that began: it follows the message with the number `after`, and whatever stood behind that leaves. One that is here and
+   * grows stays as it is.
    * @param {string} html
-   * @param {number | null} [replacesFrom] the number of the first message that left
+   * @param {number} after
    */
-  insert(html, replacesFrom = null) {
+  insert(html, after) {
     const turn = parsed(html);
-    if (!turn || this.of(turn.dataset.answer ?? "")) return;
-    if (replacesFrom !== null) {
-      for (const old of this.place.querySelectorAll("[data-number]")) {
-        if (Number(old.getAttribute("data-number")) >= replacesFrom) old.remove();
-      }
-    }
+    if (!turn) return;
+    const there = this.of(turn.dataset.answer ?? "");
+    const stays = there?.classList.contains("streaming") ? there : null;
+    const leaving = [...this.place.querySelectorAll(".turn[data-number]")].filter(
+      (old) => old !== stays && Number(old.getAttribute("data-number")) > after,
+    );
+    const typed = unfinished(leaving);
+    for (const old of leaving) old.remove();
+    if (!stays) this.append(turn);
+    this.rescue(typed);
+  }
+
+  /** @param {HTMLElement} turn */
+  append(turn) {
     this.unpend();
     for (const old of this.place.querySelectorAll(".turn.last")) {
       old.classList.remove("last");
       for (const mark of old.querySelectorAll(".only-last")) mark.remove();
-      for (const row of old.querySelectorAll(".marks")) if (!row.firstElementChild) row.remove();
     }
     document.getElementById("welcome")?.remove();
     this.place.append(turn);
@@ -119,8 +122,50 @@ export class Turns {
     const turn = this.of(answer);
     const stored = parsed(html);
     if (!turn || !stored) return;
+    const typed = unfinished([turn]);
+    const focus = focusIn(turn);
     turn.replaceWith(stored);
     this.dress(stored);
+    this.rescue(typed);
+    if (focus) /** @type {HTMLElement | null} */ (stored.querySelector(focus))?.focus({ preventScroll: true });
+  }
+
+  /**
+   * A question that was being edited while its turn was put in anew is open again; of a turn that left, the page is told.
+   * @param {Map<string, string>} typed
+   */
+  rescue(typed) {
+    const lost = [];
+    for (const [question, text] of typed) {
+      const details = this.place.querySelector(`[data-question="${CSS.escape(question)}"] details.edit`);
+      const box = details?.querySelector("textarea");
+      if (details instanceof HTMLDetailsElement && box) {
+        box.value = text;
+        details.open = true;
+      } else if (text.trim()) {
+        lost.push(text);
+      }
+    }
+    if (lost.length) this.lost(lost);
+  }
+
+  /** The turns of a page that was fetched anew. @param {Iterable<Node>} nodes */
+  replace(nodes) {
+    const typed = unfinished([...this.place.querySelectorAll(".turn")]);
+    this.place.replaceChildren(...nodes);
+    this.dress(this.place);
+    this.rescue(typed);
+  }
+
+  /** What people marked: pinned turns, good and bad answers. @param {{start: number, pinned: string[], up: string[], down: string[]}} marks */
+  mark({ start, pinned, up, down }) {
+    for (const turn of this.place.querySelectorAll(".turn[data-number]")) {
+      const { number, question = "", answer = "" } = /** @type {HTMLElement} */ (turn).dataset;
+      if (Number(number) < start) continue;
+      const held = pinned.includes(question) || pinned.includes(answer);
+      showPin(turn, held, pinned.includes(question) || !held ? question : answer);
+      showFeedback(turn, up.includes(answer) ? "up" : down.includes(answer) ? "down" : "");
+    }
   }
 
   /** A question on its way: shown at once, replaced by the turn when the server has stored it. @param {string} text */

@@ -32,7 +32,11 @@ export class Composer {
       event.preventDefault();
       this.send();
     });
-    this.file.addEventListener("change", () => this.hear());
+    this.file.addEventListener("change", () => {
+      const file = this.file.files?.[0];
+      this.file.value = "";
+      if (file) this.hear(file);
+    });
     document.getElementById("try")?.addEventListener("submit", (event) => {
       event.preventDefault();
       this.setText(/** @type {HTMLButtonElement} */ (/** @type {SubmitEvent} */ (event).submitter).value);
@@ -124,10 +128,8 @@ export class Composer {
 
   // a recording from a file: its words come into the box, to be read before they are sent
 
-  async hear() {
-    const file = this.file.files?.[0];
-    this.file.value = "";
-    if (!file) return;
+  /** @param {File} file */
+  async hear(file) {
     const megabytes = Number(this.file.dataset.megabytes);
     if (file.size > megabytes * 1024 * 1024) {
       return showTrouble(word("too-large", { megabytes }), word("too-large-remedy"));

@@ -1,7 +1,9 @@
-// The stream of one tab: connects, connects again when the server was away, and first brings the page up to date then.
+// The stream of one tab: connects, and connects again when the server was away, each time with the place of the last event it has,
+// so that it gets what it missed and nothing twice.
 
 const NAMES = [
-  "models", "states", "turn", "preparing", "started", "blocks", "sentence", "finished", "failed", "cancelled", "changed", "gone",
+  "models", "states", "list", "turn", "preparing", "started", "blocks", "sentence", "finished", "failed", "cancelled", "changed",
+  "resync", "gone",
 ];
 const PAUSES = [500, 1000, 2000, 4000, 8000]; // milliseconds between two attempts
 const SILENT = 2500; // milliseconds without a connection before the page says so
@@ -10,14 +12,15 @@ export class Stream {
   /**
    * @param {{
    *   handle: (name: string, data: any) => void,
-   *   behind: () => boolean,
-   *   resync: () => Promise<void>,
    *   away: (on: boolean) => void,
-   * }} page `behind` says whether the page may have missed something, `resync` fetches it anew
+   *   back?: () => void,
+   *   refused?: () => void,
+   * }} page `back`: the server was away and is there again; `refused`: it answers, but not with a stream
    */
   constructor(page) {
     this.page = page;
     this.url = "";
+    this.place = ""; // the id of the last event
     this.failures = 0;
     /** @type {EventSource | null} */
     this.source = null;
@@ -31,39 +34,37 @@ export class Stream {
     });
   }
 
-  /** @param {string} url */
-  open(url) {
+  /** @param {string} url @param {string} [place] where the page is */
+  open(url, place = "") {
     this.close();
     this.url = url;
-    const source = new EventSource(url);
+    this.place = place;
+    const source = new EventSource(place ? `${url}${url.includes("?") ? "&" : "?"}last=${encodeURIComponent(place)}` : url);
     this.source = source;
-    /** @type {[string, any][] | null} what came while the page was brought up to date */
-    let held = [];
-    source.addEventListener("open", async () => {
-      const missed = this.failures > 0 || this.page.behind();
-      this.connected();
-      if (missed) await this.page.resync().catch(() => {});
+    source.addEventListener("open", () => this.source === source && this.connected());
+    source.addEventListener("error", () => {
       if (this.source !== source) return;
-      const late = held ?? [];
-      held = null;
-      for (const [name, data] of late) this.page.handle(name, data);
+      const refused = source.readyState === EventSource.CLOSED;
+      this.lost();
+      if (refused) this.page.refused?.();
     });
-    source.addEventListener("error", () => this.source === source && this.lost());
     for (const name of NAMES) {
       source.addEventListener(name, (event) => {
         if (this.source !== source) return;
-        const data = JSON.parse(/** @type {MessageEvent} */ (event).data);
-        if (held) held.push([name, data]);
-        else this.page.handle(name, data);
+        const { data, lastEventId } = /** @type {MessageEvent} */ (event);
+        this.page.handle(name, JSON.parse(data));
+        if (this.source === source && lastEventId) this.place = lastEventId;
       });
     }
   }
 
   connected() {
+    const again = this.failures > 0;
     this.failures = 0;
     clearTimeout(this.silent);
     this.silent = 0;
     this.page.away(false);
+    if (again) this.page.back?.();
   }
 
   lost() {
@@ -71,12 +72,12 @@ export class Stream {
     const pause = PAUSES[Math.min(this.failures, PAUSES.length - 1)];
     this.failures += 1;
     this.silent ||= setTimeout(() => this.page.away(true), SILENT);
-    this.waiting = setTimeout(() => this.open(this.url), pause * (0.75 + Math.random() / 2));
+    this.waiting = setTimeout(() => this.open(this.url, this.place), pause * (0.75 + Math.random() / 2));
   }
 
   hurry() {
     if (!this.waiting) return;
-    this.open(this.url);
+    this.open(this.url, this.place);
   }
 
   close() {

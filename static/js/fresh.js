@@ -1,9 +1,9 @@
-// Parts of the page put in anew: the line about the models, and whatever may have been missed while the server was away.
+// Parts of the page put in anew: the line about the models, and what the stream cannot say.
 import { showChosen } from "./menu.js";
 import { morph } from "./morph.js";
 import { Refusal, page } from "./server.js";
 
-const PARTS = ["turns", "memory-place", "title", "role-name", "list", "options", "models-line"];
+const PARTS = ["title", "role-name", "options", "models-line", "earlier"];
 
 /** @param {string} html the chip, the line and the choice of the models */
 export function showModels(html) {
@@ -16,20 +16,27 @@ export function showModels(html) {
   showChosen();
 }
 
-/** The page as the server has it now. What a person is busy with (an open panel, a question being edited) stays. */
+/**
+ * The page as the server has it now; null when it cannot be fetched. What surrounds the turns is put in here, but an open panel
+ * stays.
+ * @returns {Promise<{main: HTMLElement, turns: HTMLElement, memory: string, files: string} | null>}
+ */
 export async function refresh() {
   let html;
   try {
-    html = await page(location.href);
+    html = await page(location.pathname);
   } catch (refusal) {
     // Entered no longer, or the conversation is gone: the server's own page says it.
     if (refusal instanceof Refusal && [401, 403, 404].includes(refusal.status)) location.reload();
-    return;
+    return null;
   }
   const fresh = new DOMParser().parseFromString(html, "text/html");
+  const [main, turns] = [fresh.getElementById("main"), fresh.getElementById("turns")];
+  if (!main || !turns) return null;
   for (const id of PARTS) {
     const [now, then] = [document.getElementById(id), fresh.getElementById(id)];
-    if (!now || !then || now.matches(":popover-open, :has(details.edit[open])")) continue;
-    now.replaceChildren(...then.childNodes);
+    if (now && then && !now.matches(":popover-open")) now.replaceChildren(...then.childNodes);
   }
+  const inner = (/** @type {string} */ id) => fresh.getElementById(id)?.innerHTML ?? "";
+  return { main, turns, memory: inner("memory-place"), files: inner("files") };
 }

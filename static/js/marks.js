@@ -1,4 +1,5 @@
-// What can be done with a turn: copy it or its code, read it aloud, edit the last question, answer again.
+// What can be done with a turn: copy it or its code, read it aloud, and its forms: edit, answer again, go on, show another version,
+// pin, judge. The forms work without script, too; here they leave the page where it is.
 import { tell } from "./announce.js";
 import { Refusal } from "./server.js";
 import { clearTrouble, showTrouble } from "./trouble.js";
@@ -44,9 +45,8 @@ function speakable(turn) {
  * @param {HTMLElement} place
  * @param {{
  *   read: (text: string, button: HTMLElement) => void,
- *   again: () => Promise<void>,
- *   edit: (message: string, question: string) => Promise<void>,
- * }} page
+ *   act: (act: string, fields: FormData, turn: HTMLElement, button: HTMLElement | null) => Promise<void>,
+ * }} page `act` is the last part of the form's address: edit, again, on, show, pin or feedback
  */
 export function listenToMarks(place, page) {
   place.addEventListener("click", (event) => {
@@ -56,7 +56,7 @@ export function listenToMarks(place, page) {
     if ("copy" in button.dataset) copy(button.closest("pre")?.querySelector("code")?.textContent ?? "", button);
     else if (button.dataset.do === "copy") copy(source(turn), button);
     else if (button.dataset.do === "read") page.read(speakable(turn), button);
-    else if (button.dataset.do === "cancel-edit") button.closest("details")?.removeAttribute("open");
+    else if (button.dataset.do === "cancel-edit") cancel(button.closest("details"));
   });
   place.addEventListener("toggle", (event) => {
     const details = event.target;
@@ -66,37 +66,53 @@ export function listenToMarks(place, page) {
     box?.setSelectionRange(box.value.length, box.value.length);
   }, true);
   place.addEventListener("keydown", (event) => {
-    const box = /** @type {HTMLElement} */ (event.target);
-    if (!(box instanceof HTMLTextAreaElement) || event.isComposing) return;
-    if (event.key === "Escape") {
-      event.preventDefault();
-      const details = box.closest("details");
-      details?.removeAttribute("open");
-      details?.querySelector("summary")?.focus();
-    } else if (event.key === "Enter" && !event.shiftKey && event.keyCode !== 229) {
-      event.preventDefault();
-      box.form?.requestSubmit();
-    }
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (target instanceof HTMLTextAreaElement) return typing(event, target);
+    const step = { ArrowLeft: "-1", ArrowRight: "1" }[event.key];
+    const versions = step ? target.closest(".versions") : null;
+    if (!versions) return;
+    event.preventDefault();
+    /** @type {HTMLElement | null} */ (versions.querySelector(`[data-step="${step}"]`))?.click();
   });
-  handle("again", () => page.again());
-  handle("edit", (fields) => page.edit(String(fields.get("message") ?? ""), String(fields.get("question") ?? "")));
+  place.addEventListener("submit", (event) => submit(event, page));
 }
 
-/**
- * Takes over one of the forms that the buttons name; what was typed stays where it is when it fails.
- * @param {string} id
- * @param {(fields: FormData) => Promise<void>} action
- */
-function handle(id, action) {
-  const form = /** @type {HTMLFormElement | null} */ (document.getElementById(id));
-  form?.addEventListener("submit", async (event) => {
+/** @param {HTMLDetailsElement | null} details what was typed in it is dropped, the question stands there again */
+function cancel(details) {
+  const box = details?.querySelector("textarea");
+  if (box) box.value = box.defaultValue;
+  details?.removeAttribute("open");
+  details?.querySelector("summary")?.focus();
+}
+
+/** @param {KeyboardEvent} event @param {HTMLTextAreaElement} box */
+function typing(event, box) {
+  if (event.isComposing) return;
+  if (event.key === "Escape") {
     event.preventDefault();
-    clearTrouble();
-    try {
-      await action(new FormData(form));
-    } catch (refusal) {
-      if (refusal instanceof Refusal) showTrouble(refusal.sentence, refusal.remedy);
-      else throw refusal;
-    }
-  });
+    cancel(box.closest("details"));
+  } else if (event.key === "Enter" && !event.shiftKey && event.keyCode !== 229) {
+    event.preventDefault();
+    box.form?.requestSubmit();
+  }
+}
+
+/** What was typed stays where it is when the server refuses it. @param {SubmitEvent} event @param {Parameters<typeof listenToMarks>[1]} page */
+async function submit(event, page) {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
+  const turn = /** @type {HTMLElement | null} */ (form.closest(".turn"));
+  event.preventDefault();
+  if (!turn || form.getAttribute("aria-busy")) return;
+  form.setAttribute("aria-busy", "true");
+  clearTrouble();
+  const address = button?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
+  try {
+    await page.act(address.split("/").at(-1) ?? "", new FormData(form, button), turn, button);
+  } catch (refusal) {
+    if (refusal instanceof Refusal) showTrouble(refusal.sentence, refusal.remedy);
+    else throw refusal;
+  } finally {
+    form.removeAttribute("aria-busy");
+  }
 }

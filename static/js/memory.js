@@ -1,29 +1,37 @@
-// What the model still sees: the meter, the marks of forgotten turns, and the line where its memory begins.
+// What the model still sees: the meter, the files, the marks of forgotten turns, and the line where its memory begins.
 import { word } from "./words.js";
 
-/**
- * @param {HTMLElement} turns
- * @param {{answer: string, first: number | null, kept: string[] | null, memory_html: string}} event
- */
-export function showMemory(turns, event) {
-  showMeter(event.memory_html);
-  if (event.kept === null || event.first === null) return;
-  const kept = new Set(event.kept);
-  turns.querySelector(".edge")?.remove();
-  /** @type {Element | null} */
-  let begins = null;
-  let forgotten = false;
+/** @typedef {{first?: number | null, kept?: string[] | null, memory_html?: string, files_html?: string}} Memory */
+
+/** @param {HTMLElement} turns @param {Memory} memory `first` is the number of the oldest message that is remembered */
+export function showMemory(turns, { first, kept, memory_html: meter, files_html: files }) {
+  if (meter !== undefined) showMeter(meter);
+  if (files !== undefined) showFiles(files);
+  if (kept === null || kept === undefined) return;
+  const seen = new Set(kept);
   for (const turn of turns.querySelectorAll(".turn[data-number]")) {
-    const seen = kept.has(turn.getAttribute("data-question") ?? "") || kept.has(turn.getAttribute("data-answer") ?? "");
-    turn.classList.toggle("forgotten", !seen);
-    if (seen) begins ??= turn;
-    else if (!begins) forgotten = true;
+    const there = seen.has(turn.getAttribute("data-question") ?? "") || seen.has(turn.getAttribute("data-answer") ?? "");
+    turn.classList.toggle("forgotten", !there && !turn.classList.contains("streaming"));
   }
-  if (!forgotten || !begins) return;
+  turns.dataset.first = String(first ?? "");
+  showEdge(turns);
+}
+
+/** The line before the first remembered turn, when something above it is forgotten. Pinned turns above it are not. @param {HTMLElement} turns */
+export function showEdge(turns) {
+  turns.querySelector(".edge")?.remove();
+  const first = Number(turns.dataset.first);
+  if (!first) return;
+  const all = [...turns.querySelectorAll(".turn[data-number]")];
+  const begins = all.findIndex((turn) => Number(turn.getAttribute("data-number")) >= first);
+  if (begins < 0) return;
+  const more = document.querySelector("#earlier a") !== null;
+  const atTop = begins === 0 && more && Number(all[0].getAttribute("data-number")) === first;
+  if (!atTop && !all.slice(0, begins).some((turn) => turn.classList.contains("forgotten"))) return;
   const line = document.createElement("p");
   line.className = "edge";
   line.textContent = word("edge");
-  begins.before(line);
+  all[begins].before(line);
 }
 
 /** @param {string} html */
@@ -36,4 +44,19 @@ function showMeter(html) {
   const details = place.querySelector("details");
   if (details) details.open = open;
   if (focused) place.querySelector("summary")?.focus();
+}
+
+/** The files as the server has them; those that are just being sent stay. @param {string} html */
+export function showFiles(html) {
+  const place = document.getElementById("files");
+  if (!place) return;
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const list = template.content.querySelector(".files");
+  const now = place.querySelector(".files:not(.coming)");
+  if (now && list && now.isEqualNode(list)) return;
+  const focused = now?.contains(document.activeElement) ?? false;
+  now?.remove();
+  if (list) place.prepend(list);
+  if (focused) /** @type {HTMLElement | null} */ (place.querySelector("button, a") ?? document.getElementById("question"))?.focus();
 }

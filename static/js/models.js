@@ -42,7 +42,5 @@ main.addEventListener("submit", async (event) => {
 
 new Stream({
   handle: (_, { html }) => show(html),
-  behind: () => false,
-  resync: async () => {}, // the stream begins with the whole list
   away: (on) => (/** @type {HTMLElement} */ (document.getElementById("away")).hidden = !on),
 }).open("/models/events");

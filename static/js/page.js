@@ -1,16 +1,19 @@
 // The page of a conversation, better with script: answers stream in, Stop is at hand, nothing reloads. This module only
 // brings the others together.
-import { tell } from "./announce.js";
+import { acts } from "./acts.js";
 import { Turns } from "./answer.js";
 import { Composer } from "./composer.js";
+import { listenToEarlier } from "./earlier.js";
 import { Stream } from "./events.js";
-import { refresh, showModels } from "./fresh.js";
+import { Files } from "./files.js";
+import { refresh } from "./fresh.js";
 import { listenToKeys } from "./keys.js";
 import { List } from "./list.js";
 import { listenToMarks } from "./marks.js";
 import { showMemory } from "./memory.js";
 import { listenToMenu } from "./menu.js";
 import { Speaks, listenToOptions } from "./options.js";
+import { news } from "./news.js";
 import { Follow } from "./scroll.js";
 import { Refusal, post } from "./server.js";
 import { showTrouble } from "./trouble.js";
@@ -24,78 +27,68 @@ const form = (id) => /** @type {HTMLFormElement} */ (document.getElementById(id)
 
 const main = element("main");
 let conversation = main.dataset.conversation ?? "";
-const older = new URLSearchParams(location.search).has("before"); // a page of earlier turns
-const turns = new Turns(element("turns"));
-const follow = new Follow(element("talk"), /** @type {HTMLElement} */ (element("turns").parentElement), element("newer"));
+const here = () => `/c/${conversation}`;
+const older = new URLSearchParams(location.search).has("before"); // a page of earlier turns: what is new stands elsewhere
+const turns = new Turns(element("turns"), (texts) => {
+  composer.setText([composer.getText().trim(), ...texts].filter(Boolean).join("\n"));
+  showTrouble(word("changed-elsewhere"), word("kept"));
+});
+const talk = element("talk");
+const follow = new Follow(talk, /** @type {HTMLElement} */ (turns.place.parentElement), element("newer"));
 const list = new List(element("list"), /** @type {HTMLInputElement} */ (element("search")));
 const composer = new Composer(form("composer"), ask);
 const voices = new Voices(composer);
 const speaks = new Speaks(form("speaks"), main.dataset.speaks === "on", (on) => voices.allow(on));
+const files = new Files(element("files"), /** @type {HTMLInputElement} */ (element("attached")), {
+  address: () => (conversation ? `${here()}/files` : "/files"),
+  fields: () => (conversation ? [] : chosen()),
+  arrived(reply) {
+    if (conversation) return showMemory(turns.place, reply);
+    moveTo(reply, "0");
+  },
+  hear: (file) => composer.hear(file),
+});
 const stream = new Stream({
   handle: (name, data) => handlers[name](data),
-  behind: () => turns.growing !== null,
-  resync,
   away: (on) => (element("away").hidden = !on),
+  back: () => list.find(),
+  async refused() {
+    if (!conversation) return;
+    const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (answer?.status === 404) handlers.gone({});
+    else if (answer && [401, 403].includes(answer.status)) location.reload();
+  },
 });
 
-/** @type {Record<string, (data: any) => void>} what the stream tells */
-const handlers = {
-  models: ({ html }) => showModels(html),
-  turn: ({ html, replaces_from }) => {
-    turns.insert(html, replaces_from);
-    showRunning();
-  },
-  preparing: (event) => turns.prepare(event) && tell(word("preparing", event)),
-  started: (event) => {
-    turns.prepared(event.answer);
-    showMemory(turns.place, event);
-    tell(word("thinking"));
-  },
-  blocks: (event) => turns.grow(event),
-  sentence: (event) => voices.sentence(event, speaks.on),
-  finished: (event) => ended(event, "done"),
-  cancelled: (event) => ended(event, "stopped"),
-  failed: (event) => ended(event, ""),
-  changed: ({ title, list_html, cleared }) => {
-    if (cleared) return location.reload();
-    element("title").firstElementChild?.replaceChildren(title);
-    list.show(list_html);
-    showRunning();
-  },
-  gone: () => {
-    stream.close();
-    showTrouble(word("gone"));
-  },
-};
-
-/** @param {any} event @param {string} note */
-function ended(event, note) {
-  turns.end(event.answer, event.html);
-  showMemory(turns.place, event);
-  showRunning();
-  tell(event.sentence ?? word(note));
-}
+const handlers = news({
+  turns, older, list, speaks, main, resync, showRunning,
+  sentence: (sentence) => voices.sentence(sentence, speaks.on),
+  gone: () => stream.close(),
+});
 
 // turns
+
+/** What was chosen before the first question. @returns {[string, string][]} */
+function chosen() {
+  const given = new FormData(composer.element);
+  return ["bot_role", "model"].flatMap((name) => (given.get(name) ? [[name, String(given.get(name))]] : []));
+}
 
 /** Stores a question. @param {string} text @param {object | null} spoken */
 async function ask(text, spoken) {
   begin();
   turns.pend(text);
-  const given = new FormData(composer.element);
-  const first = ["bot_role", "model"].flatMap((name) => (given.get(name) ? [[name, String(given.get(name))]] : []));
   try {
+    await files.line; // what was attached before it is read with it
     const fields = { question: text, ...(spoken && { spoken: JSON.stringify(spoken) }) };
     if (conversation) {
-      const reply = await post(`/c/${conversation}/turns`, fields);
+      const reply = await post(`${here()}/turns`, fields);
       if (older) location.assign(reply.url);
-      return arrived(reply, null);
+      return arrived(reply);
     }
-    const reply = await post("/turns", { ...fields, ...Object.fromEntries(first) });
-    arrived(reply, null);
-    history.pushState(null, "", reply.url);
-    belongTo(reply.conversation);
-    listen(reply.answer);
+    const reply = await post("/turns", { ...fields, ...Object.fromEntries(chosen()) });
+    arrived(reply);
+    moveTo(reply, reply.place);
   } finally {
     turns.unpend();
   }
@@ -108,24 +101,17 @@ function begin() {
   follow.toEnd(false);
 }
 
-/** @param {any} reply @param {number | null} replacesFrom */
-function arrived(reply, replacesFrom) {
+/** A turn that was begun here. The stream tells of it, too, and may have been faster. @param {any} reply */
+function arrived(reply) {
   voices.begun.add(reply.answer);
-  turns.insert(reply.html, replacesFrom);
+  if (!turns.of(reply.answer)) turns.insert(reply.html, reply.after);
   showRunning();
-}
-
-/** @param {string} path @param {Record<string, string>} [fields] */
-async function answerLast(path, fields) {
-  begin();
-  const from = Number(turns.last?.dataset.number ?? 0);
-  arrived(await post(`/c/${conversation}/${path}`, fields), from);
 }
 
 async function stop() {
   voices.silence();
   try {
-    await post(`/c/${conversation}/stop`);
+    await post(`${here()}/stop`);
   } catch (refusal) {
     if (refusal instanceof Refusal) showTrouble(refusal.sentence, refusal.remedy);
     else throw refusal;
@@ -147,34 +133,59 @@ function showRunning() {
 /** The page moves into a conversation: where its forms go, its draft, its mark in the list. @param {string} id */
 function belongTo(id) {
   conversation = id;
-  for (const name of ["stop", "again", "edit"]) form(name).setAttribute("action", `/c/${id}/${name}`);
-  composer.element.setAttribute("action", `/c/${id}/turns`);
-  form("speaks").setAttribute("action", `/c/${id}/options`);
+  form("stop").setAttribute("action", `${here()}/stop`);
+  composer.element.setAttribute("action", `${here()}/turns`);
+  form("speaks").setAttribute("action", `${here()}/options`);
   composer.belongsTo(id);
   speaks.belongsTo(id);
   list.mark(id);
 }
 
-/** @param {string} [begun] an answer that began here: told from its start, also when it has ended before the stream opens */
-function listen(begun) {
-  const url = conversation ? `/c/${conversation}/events` : "/events";
-  stream.open(begun ? `${url}?answer=${begun}` : url);
-  stream.url = url; // a second connection must not say it again
+/** The conversation that was just made. @param {{url: string, conversation: string}} made @param {string} place */
+async function moveTo(made, place) {
+  history.pushState(null, "", made.url);
+  belongTo(made.conversation);
+  listen(place);
+  await refresh(); // what can be set of it
 }
 
-/** What may have been missed comes in. */
-async function resync() {
-  await refresh();
-  turns.dress(turns.place);
-  list.mark(conversation);
+/** @param {string} place where the page is */
+function listen(place) {
+  const version = main.dataset.version;
+  stream.open(conversation ? `${here()}/events${version ? `?version=${version}` : ""}` : "/events", place);
+}
+
+let fetching = Promise.resolve();
+
+/** The page fetches itself anew, unless it is at that version of the conversation already. @param {number} version */
+function resync(version) {
+  stream.close();
+  fetching = fetching.then(async () => {
+    const place = Number(main.dataset.version) < version ? await fetchAnew() : "";
+    if (!stream.source) listen(place || stream.place);
+  });
+  return fetching;
+}
+
+/** Returns the place where the page is then, "" when it could not be fetched. */
+async function fetchAnew() {
+  if (older) location.assign(here());
+  const fresh = await refresh();
+  if (!fresh) return "";
+  const { place = "", version } = fresh.main.dataset;
+  main.dataset.version = version;
+  turns.place.dataset.first = fresh.turns.dataset.first;
+  turns.replace(fresh.turns.childNodes);
+  showMemory(turns.place, { memory_html: fresh.memory, files_html: fresh.files });
   showRunning();
+  return place;
 }
 
 listenToMarks(turns.place, {
   read: (text, button) => voices.read(text, button),
-  again: () => answerLast("again"),
-  edit: (message, question) => answerLast("edit", { message, question }),
+  act: acts({ turns, here, begin, arrived, resync }),
 });
+listenToEarlier(turns, talk);
 listenToOptions();
 listenToMenu();
 listenToKeys({
@@ -184,6 +195,11 @@ listenToKeys({
     else if (turns.growing) stop();
     else return false;
     return true;
+  },
+  editLast() {
+    const details = turns.last?.querySelector("details.edit");
+    if (details instanceof HTMLDetailsElement) details.open = true;
+    return Boolean(details);
   },
 });
 form("stop").addEventListener("submit", (event) => {
@@ -196,4 +212,4 @@ if (conversation) belongTo(conversation);
 else composer.belongsTo("");
 follow.toEnd(false);
 if (matchMedia("(pointer: fine)").matches && !location.hash) composer.focus();
-listen();
+listen(main.dataset.place ?? "");

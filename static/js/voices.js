@@ -54,12 +54,13 @@ export class Voices {
 
   /**
    * A finished sentence: spoken when the conversation speaks and the person is here, else left to the screen reader.
-   * @param {{answer: string, number: number, text: string, language: string}} sentence
+   * One of an answer that came and ended while the page was away is heard only where its question was asked.
+   * @param {{answer: string, number: number, text: string, language: string, late?: boolean}} sentence
    * @param {boolean} speaks
    */
-  sentence({ answer, number, text, language }, speaks) {
+  sentence({ answer, number, text, language, late }, speaks) {
     const key = `${answer} ${number}`;
-    if (this.heard.has(key)) return;
+    if (this.heard.has(key) || (late && !this.begun.has(answer))) return;
     this.heard.add(key);
     const here = this.begun.has(answer) || document.visibilityState === "visible";
     if (speaks && this.speaker) {

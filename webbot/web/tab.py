@@ -171,7 +171,7 @@ class Tab:
             yield self._turn_event(began, Place(answer.id, 0, known))
         blocks = place.blocks if there else 0
         for number, sentence in enumerate(sentences[known:], known):
-            yield spoken(began, number, sentence, Place(answer.id, blocks, number + 1), late=True)
+            yield spoken(began, number, sentence, Place(answer.id, blocks, number + 1), late=not there)
         yield self._end_event(question, answer, _end(answer), newest)
         self.ended[answer.id] = len(answer.text)
 
@@ -212,6 +212,9 @@ class Tab:
     def _began(self, began: Began) -> Iterator[str]:
         if len(began.answer.text) < self.ended.pop(began.answer.id, 0):
             return  # old news: the store had its end already
+        if self.writing is not None and self.writing.answer != began.answer.id:
+            # The next answer may begin before the end of this one is told; it is stored.
+            yield from self._ended(_end(self.store.message(self.owner, self.key, self.writing.answer)))
         place = Place(began.answer.id, 0, len(sentences_of(began.answer.text)))
         yield from self._turn(began, place)
         if self.writing is not None and began.answer.text:

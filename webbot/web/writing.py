@@ -81,7 +81,7 @@ class Writing:
 
 
 def spoken(began: Began, number: int, sentence: str, place: Place, late: bool = False) -> str:
-    """`late`: the answer had ended before the tab came back."""
+    """`late`: the answer came and ended while the tab was away."""
     # An answer is in the language of its question, where that was heard; the page looks at the letters otherwise.
     language = began.question.spoken.get("language", "")
     told = {"answer": began.answer.id, "number": number, "text": sentence, "language": language}

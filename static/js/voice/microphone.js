@@ -10,6 +10,7 @@ import { Strip } from "./strip.js";
 import { Failure, transcribe } from "./transcript.js";
 
 const USUAL_LIMIT = 600; // seconds
+const PATIENCE = 300; // ms; a browser that asks the person for the microphone takes longer
 
 /** @typedef {import("./sentences.js").Words} Words */
 
@@ -62,12 +63,22 @@ export class Microphone {
     });
     this.session = session;
     this.to("asking");
+    const late = setTimeout(() => this.wait(session), PATIENCE);
     try {
       if (await session.open()) this.listen();
     } catch (error) {
       this.rest();
       this.tell(error instanceof Trouble ? error.key : "voice-failed");
+    } finally {
+      clearTimeout(late);
     }
+  }
+
+  /** The browser asks the person, who can still cancel. @param {Session} session */
+  wait(session) {
+    if (this.state !== "asking" || this.session !== session) return;
+    this.composer.setListening(true, {});
+    this.strip.show(this.word("voice-waiting"));
   }
 
   listen() {

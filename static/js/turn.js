@@ -1,0 +1,47 @@
+// One turn of the page: what is read off it and shown at it. Knows neither the stream nor the server.
+
+/** @param {string} html @returns {HTMLElement | null} */
+export function parsed(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.querySelector("article");
+}
+
+/** What a person typed in the open boxes of turns, by question. @param {Element[]} turns @returns {Map<string, string>} */
+export function unfinished(turns) {
+  const found = new Map();
+  for (const turn of turns) {
+    const box = turn.querySelector("details.edit[open] textarea");
+    if (box instanceof HTMLTextAreaElement && box.value !== box.defaultValue) found.set(turn.getAttribute("data-question"), box.value);
+  }
+  return found;
+}
+
+/** How the button that has the focus is found again. @param {Element} turn */
+export function focusIn(turn) {
+  const button = document.activeElement;
+  if (!(button instanceof HTMLButtonElement) || !turn.contains(button)) return "";
+  const { do: what, mark } = button.dataset;
+  if (what) return `[data-do="${what}"]`;
+  return mark ? `[data-mark="${mark}"]` : button.name === "pinned" ? ".pin button" : "";
+}
+
+/** @param {Element} turn @param {boolean} on @param {string} [message] the one that is pinned or would be */
+export function showPin(turn, on, message) {
+  turn.classList.toggle("pinned", on);
+  const button = turn.querySelector(".pin button");
+  const field = turn.querySelector('.pin [name="message"]');
+  if (message && field instanceof HTMLInputElement) field.value = message;
+  if (!(button instanceof HTMLButtonElement)) return;
+  button.value = on ? "off" : "on";
+  button.setAttribute("aria-pressed", String(on));
+}
+
+/** @param {Element} turn @param {string} feedback */
+export function showFeedback(turn, feedback) {
+  for (const button of turn.querySelectorAll("button[data-mark]")) {
+    const on = button.getAttribute("data-mark") === feedback;
+    button.setAttribute("aria-pressed", String(on));
+    /** @type {HTMLButtonElement} */ (button).value = on ? "" : button.getAttribute("data-mark") ?? "";
+  }
+}
