@@ -1,9 +1,27 @@
 import pytest
-from stores import STORES
+
+from tests.store.stores import STORES
 
 
 @pytest.fixture(params=list(STORES))
-def store(request, tmp_path):
-    opened = STORES[request.param](tmp_path)
-    yield opened
-    opened.close()
+def opened(request, tmp_path):
+    """Opens the store: with another name another, empty one, with the same name the same once more."""
+    stores = []
+
+    def open_one(name="data"):
+        stores.append(STORES[request.param](tmp_path / name))
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(opened):
+    return opened()
+
+
+@pytest.fixture
+def talk(store):
+    return store.create_conversation("ann", title="Trees", role="You are a gardener.")

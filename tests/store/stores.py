@@ -1,5 +1,13 @@
-"""The stores that the contract is tested over; a new store is one more entry."""
+"""The stores that the contract is tested over; a new store is one more entry: name -> what opens it in a folder.
+
+The same folder is the same store again, another folder is another, empty one. An opener skips the test, with the reason, where
+its server's programs are not installed.
+"""
+
+from __future__ import annotations
 
 from webbot.store.sql import SqlStore
 
-STORES = {"sql": lambda folder: SqlStore(f"sqlite:///{folder}/data/webbot.db")}
+STORES = {
+    "sqlite": lambda folder: SqlStore(f"sqlite:///{folder}/webbot.db"),
+}

@@ -54,9 +54,10 @@ class Store(ABC):
         self, owner: str, about: Conversation, messages: Sequence[Message], files: Sequence[tuple[File, str, bytes]] = ()
     ) -> Conversation:
         """A conversation from elsewhere, with all branches, and files with their texts and bytes. It gets an id, and its
-        messages and files get ids, of their own; `parent` and `tip` are followed, `messages` come parents first. Its times,
-        title, role, model, marks, pins and feedback are kept; an answer that is streaming becomes stopped. It becomes the
-        owner's last changed one. Raises BadInput for a parent that is not there before its child."""
+        messages and files get ids, of their own; `parent` and `tip` are followed, `messages` come parents first and are
+        numbered from 1. Its times, title, role, model, pins and feedback are kept, and the marks of its answers, which follow
+        the new numbers; an answer that is streaming becomes stopped. It becomes the owner's last changed one. Raises BadInput
+        for a parent that is not there before its child."""
 
     @abstractmethod
     def conversation(self, owner: str, conversation: str) -> Conversation: ...
@@ -84,8 +85,8 @@ class Store(ABC):
     def delete_conversation(
         self, owner: str, conversation: str, *, only_version: int | None = None, at_once: bool = False
     ) -> None:
-        """Deletes it with all it has; until `purge` it can be restored, unless `at_once`. While the disk is full it is gone
-        at once. Raises Conflict as `change_conversation`."""
+        """Deletes it with all it has; until `purge` it can be restored, unless `at_once`. An answer that is streaming becomes
+        stopped. While the disk is full it is gone at once. Raises Conflict as `change_conversation`."""
 
     @abstractmethod
     def restore_conversation(self, owner: str, conversation: str) -> Conversation:
@@ -128,8 +129,9 @@ class Store(ABC):
 
     @abstractmethod
     def delete_messages(self, owner: str, conversation: str, ids: Sequence[str]) -> None:
-        """Deletes the messages with these ids; what follows one of them then follows what was before it. Unknown ids count as
-        deleted. Raises Conflict when one is streaming."""
+        """Deletes the messages with these ids; what follows one of them then follows what was before it, and so does the end
+        of a share. Without its tip the branch that is shown goes on to the newest message behind what is left of it. Unknown
+        ids count as deleted. Raises Conflict when one is streaming."""
 
     @abstractmethod
     def begin_turn(
