@@ -6,9 +6,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from webbot.chat import Chat
 from webbot.chat.enclosed import ANSWER, fence_of, shares
@@ -199,93 +198,95 @@ def test_an_answer_that_is_gone_on_with_counts_as_part_of_its_question(chat):
     assert reply.text.endswith("w4 w5 w6 w7 w8 w9 w10 w11 w12 w13 w14 w15 w16 w17 w18 w19")
 
 
-PLACES = st.integers(0, 50)
+NUMBERS = st.integers(0, 60)
+# What people do, and how often: most of all they ask.
+STEPS = st.lists(st.tuples(st.sampled_from([
+    *["ask"] * 8, "ask at length", *["ask and go on"] * 3, *["edit"] * 2, *["again"] * 2, *["show"] * 2, *["pin"] * 5, "unpin",
+    *["attach"] * 2, "detach", "change model", "change role",
+]), NUMBERS, NUMBERS), min_size=22, max_size=22)
 
 
-class Talk(RuleBasedStateMachine):
+class Talk:
     """A conversation with everything that can be done in it. After each step the window is held against what was sent."""
 
-    @initialize(role=st.integers(0, 20))
-    def begin(self, role):
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = SqlStore(f"sqlite:///{Path(self.folder.name) / 'webbot.db'}")
-        self.chat = Chat(Two(), self.store)
-        self.key = self.chat.create("ann", "role " * role).id
+    def __init__(self, store):
+        self.store, self.chat = store, Chat(Two(), store)
+        self.key = self.chat.create("ann", "").id
         self.seen, self.model, self.texts, self.said = {}, {}, {}, 0
 
-    def teardown(self):
-        if hasattr(self, "chat"):
-            self.chat.close()
-            self.store.close()
-            self.folder.cleanup()
+    def do(self, step, place, size):
+        getattr(self, step.replace(" ", "_"))(place, size)
+        self.check_sums()
 
     @property
     def about(self):
         return self.store.conversation("ann", self.key)
 
-    def shown(self):
-        return list(self.store.messages("ann", self.key))
+    def shown(self, role=""):
+        return [message for message in self.store.messages("ann", self.key) if role in ("", message.role)]
 
-    def pick(self, messages, place):
-        return messages[place % len(messages)] if messages else None
+    def words(self, size):
+        self.said += 1
+        return f"q{self.said} " + "word " * size
 
     # what people do
 
-    @rule(words=st.integers(1, 60) | st.integers(60, 400), cut=st.booleans())
-    def ask(self, words, cut):
-        self.said += 1
-        text = f"q{self.said} " + "word " * words
-        self.turn(lambda: self.chat.ask("ann", self.key, text, options=Options(max_tokens=3 if cut else None)))
+    def ask(self, place, size):
+        self.turn(lambda: self.chat.ask("ann", self.key, self.words(size)))
 
-    @rule(place=PLACES, words=st.integers(1, 60))
-    def edit(self, place, words):
-        question = self.pick([m for m in self.shown() if m.role == "user"], place)
-        if question:
-            self.said += 1
-            self.turn(lambda: self.chat.edit("ann", self.key, question.id, f"q{self.said} " + "word " * words))
+    def ask_at_length(self, place, size):
+        self.ask(place, 6 * size)
 
-    @rule(place=PLACES)
-    def again(self, place):
-        answer = self.pick([m for m in self.shown() if m.role == "assistant"], place)
-        if answer:
+    def ask_and_go_on(self, place, size):
+        self.turn(lambda: self.chat.ask("ann", self.key, self.words(size), options=Options(max_tokens=3)))
+        if place % 2:
+            self.pin(0, size)
+        if place % 3:
+            self.go_on(place, size)
+
+    def edit(self, place, size):
+        if questions := self.shown("user"):
+            question = questions[-1 - place % len(questions)]
+            self.turn(lambda: self.chat.edit("ann", self.key, question.id, self.words(size)))
+
+    def again(self, place, size):
+        if answers := self.shown("assistant"):
+            answer = answers[-1 - place % len(answers)]
             self.turn(lambda: self.chat.again("ann", self.key, answer.id))
 
-    @rule()
-    def go_on(self):
+    def go_on(self, place, size):
         self.turn(lambda: self.chat.go_on("ann", self.key))
 
-    @rule(place=PLACES)
-    def show(self, place):
-        message = self.pick(self.store.tree("ann", self.key), place)
-        if message:
-            self.chat.show("ann", self.key, message.id)
+    def show(self, place, size):
+        if tree := self.store.tree("ann", self.key):
+            self.chat.show("ann", self.key, tree[-1 - place % len(tree)].id)
 
-    @rule(place=PLACES, pinned=st.booleans())
-    def pin(self, place, pinned):
-        message = self.pick(self.shown(), place)
-        if message:
+    def pin(self, place, size, pinned=True):
+        if shown := self.shown():
             try:
-                self.chat.pin("ann", self.key, message.id, pinned)
+                self.chat.pin("ann", self.key, shown[-1 - place % len(shown)].id, pinned)
             except TooLong:
                 assert pinned
 
-    @precondition(lambda self: len(self.texts) < 4)
-    @rule(words=st.integers(1, 30) | st.integers(30, 900), line=st.integers(1, 12))
-    def attach(self, words, line):
-        text = " ".join(f"f{number}" + ("\n" if number % line == 0 else "") for number in range(words))
-        file = self.chat.attach("ann", self.key, "notes.txt", text.encode())
-        self.texts[file.id] = text
+    def unpin(self, place, size):
+        self.pin(place, size, pinned=False)
 
-    @rule(place=PLACES)
-    def detach(self, place):
-        file = self.pick(list(self.texts), place)
-        if file:
+    def attach(self, place, size):
+        if len(self.texts) < 4:
+            text = " ".join(f"f{number}" + ("\n" if number % (place + 1) == 0 else "") for number in range(size * size // 6 + 1))
+            self.texts[self.chat.attach("ann", self.key, "notes.txt", text.encode()).id] = text
+
+    def detach(self, place, size):
+        if self.texts:
+            file = list(self.texts)[place % len(self.texts)]
             self.chat.detach("ann", self.key, file)
             del self.texts[file]
 
-    @rule(model=st.sampled_from(["", "small"]))
-    def change_model(self, model):
-        self.chat.change("ann", self.key, model=model)
+    def change_model(self, place, size):
+        self.chat.change("ann", self.key, model="" if self.about.model else "small")
+
+    def change_role(self, place, size):
+        self.chat.change("ann", self.key, role="role " * (size // 2))
 
     # what must hold
 
@@ -317,9 +318,8 @@ class Talk(RuleBasedStateMachine):
 
     def check_sent(self, engine, about, window, question, going_on, prompt):
         role = [("system", about.role)] if about.role else []
-        turns = sorted(
-            (self.store.message("ann", self.key, key) for key in (*window.kept, *window.held)), key=lambda message: message.number
-        )
+        tree = {message.id: message for message in self.store.tree("ann", self.key)}
+        turns = sorted((tree[key] for key in (*window.kept, *window.held)), key=lambda message: message.number)
         said = [(message.role, message.text) for message in (*turns, question, *going_on)]
         found = [(message.role, message.text) for message in prompt]
         files = found[len(role):len(found) - len(said)]
@@ -358,18 +358,25 @@ class Talk(RuleBasedStateMachine):
         except TooLong:
             return None
 
-    @invariant()
-    def sums_hold(self):
-        window = self.window() if hasattr(self, "chat") else None
-        if window is None:
-            return
-        parts = window.role + window.files + window.pinned + window.memory + window.question + window.reserve
-        assert parts == window.context
-        assert window.files + window.pinned <= window.held_limit and window.memory <= window.memory_limit
-        assert not set(window.kept) & set(window.held)
+    def check_sums(self):
+        window = self.window()
+        if window is not None:
+            parts = window.role + window.files + window.pinned + window.memory + window.question + window.reserve
+            assert parts == window.context
+            assert window.files + window.pinned <= window.held_limit and window.memory <= window.memory_limit
+            assert not set(window.kept) & set(window.held)
 
 
-def test_the_window_is_what_is_sent(monkeypatch):
-    run_state_machine_as_test(Talk, settings=settings(
-        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True,
-    ))
+@pytest.mark.slow
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(STEPS)
+def test_the_window_is_what_is_sent(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqlStore(f"sqlite:///{Path(folder) / 'webbot.db'}")
+        talk = Talk(store)
+        try:
+            for step in steps:
+                talk.do(*step)
+        finally:
+            talk.chat.close()
+            store.close()
