@@ -25,7 +25,7 @@ TIERS = [
     ["memory", "auth", "tokens", "certs", "modelhost", "exchange", "reply", "folder", "documents", "relay",
      "transfer"],
     ["channel", "addresses", "authority", "connection", "progress"],
-    ["settings", "errors", "messages", "metrics", "logs", "news"],
+    ["settings", "errors", "messages", "metrics", "logs", "news", "values"],
 ]
 WITHIN_A_TIER = {("doctor", "server"), ("settings", "errors"), ("news", "messages")}
 ONLY_THERE = {
@@ -48,7 +48,7 @@ ONLY_THERE = {
             "search", "sessions", "shares", "trees", "turns", "verify",
         )),
     },
-    "redis": {"store.redis", "relay"},
+    "redis": {"store.redis_connections", "store.redis_server", "store.redis_trouble", "relay"},
     "psycopg": {"store.sql_postgres"},
     "alembic": {"store.sql_migrations", "store.migrations"},
     "pypdf": {"documents"},
