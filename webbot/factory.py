@@ -25,9 +25,11 @@ from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
 from webbot.web.requests import measure_requests
 from webbot.web.sessions import install_sessions
+from webbot.web.sharing import Sharing
 from webbot.web.socratic import SOCRATIC_DOOR, Socratic
 from webbot.web.streams import Streams
 from webbot.web.texts import Texts
+from webbot.web.transfers import Transfers
 from webbot.web.turns import Turns
 from webbot.web.v1 import V1, V1_DOOR
 from webbot.web.v1.problems import ErrorBody
@@ -67,8 +69,9 @@ def create_app(services: Services) -> Flask:
     pages = Pages(services, texts, views)
     files = Files(services, views, pages)
     for door in (
-        pages, files, Turns(services, views, pages, files), Conversations(services, views), Models(services, views),
-        Streams(services, views), Voice(services), Operation(services, views),
+        pages, files, Turns(services, views, pages, files), Conversations(services, views), Sharing(services),
+        Transfers(services, views), Models(services, views), Streams(services, views), Voice(services),
+        Operation(services, views),
     ):
         app.register_blueprint(door.blueprint)
     leonid = app.extensions["leonid"] = Leonid(services)

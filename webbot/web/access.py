@@ -28,7 +28,7 @@ from webbot.web.programs import ProgramDoor, program_door
 
 PORT = re.compile(r":\d+$")  # the port of a host name; an IPv6 address ends with a bracket
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN = frozenset({"static", "access.enter", "operation.healthz"})
+OPEN = frozenset({"static", "access.enter", "operation.healthz", "sharing.read"})
 WRONG_CODES_A_MINUTE = 10
 CONTENT_SECURITY_POLICY = "; ".join(
     (

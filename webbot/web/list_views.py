@@ -1,6 +1,7 @@
-"""What the templates see of an owner's conversations: the list at the side, a page of it at a time.
+"""What the templates see of an owner's conversations: the list at the side, a page of it at a time, and what was just deleted.
 
-Knows no routes and changes nothing. What a list shows is asked for in the address: q, the words that are searched; offset.
+Knows no routes and changes no conversation. What a list shows is asked for in the address: q, the words that are searched;
+offset; limit.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from flask import g, request
+from flask import g, request, session
 from flask_babel import gettext
 
 from webbot.messages import Conversation
 from webbot.services import Services
+from webbot.store.purging import UNDO_SECONDS
 from webbot.web import forms
 
 LIST_PAGE = 100  # conversations that a list shows at first, and that "More" adds
 MOST_LISTED = 1000  # in one answer, when a list that was made longer is fetched anew
 SEARCH_CHARACTERS = 200
+MOST_UNDONE = 10  # deleted conversations that a session remembers
+UNDO_TITLE = 100  # characters of their titles
 DAY = 86400.0
 View = dict[str, Any]
 
@@ -30,15 +34,15 @@ class ListViews:
         self.store, self.chat = services.store, services.chat
 
     def asked(self) -> View:
-        """The list as the request's address asks for it: `conversations`, and `search`, the words."""
+        """The list as the request's address asks for it: `conversations`; `search`, the words; `undo`, what was deleted last."""
         search = request.args.get("q", "").strip()[:SEARCH_CHARACTERS]
         shown = self.shown(g.owner, search, offset=forms.number("offset") or 0, limit=forms.number("limit") or LIST_PAGE)
-        return {"conversations": shown, "search": search}
+        return {"conversations": shown, "search": search, "undo": undo()}
 
     def shown(self, owner: str, search: str = "", *, offset: int = 0, limit: int = LIST_PAGE) -> View:
         """groups of {heading, items}: pinned ones first, then by the day of the last change. `more` and `newer` are the offsets
         of the next and the last page, None where there is none. `titles_only` says that texts were not searched."""
-        limit = max(1, min(limit, MOST_LISTED))
+        limit, offset = max(1, min(limit, MOST_LISTED)), min(offset, 2**31)
         found = self.store.conversations(owner, search=search, limit=limit + 1, offset=offset) if owner else ()
         running = self.chat.channels.claimed() if found else ()
         groups: dict[str, list[View]] = {}
@@ -55,8 +59,30 @@ class ListViews:
     def item(conversation: Conversation, running: Collection[str]) -> View:
         return {
             "id": conversation.id, "title": conversation.title or gettext("New conversation"), "pinned": conversation.pinned,
-            "running": conversation.id in running,
+            "running": conversation.id in running, "version": conversation.version,
         }
+
+
+# what was deleted, as long as it can be brought back: the session of who deleted it remembers that
+
+def undo() -> View | None:
+    """id and title of what was deleted last."""
+    kept = _deleted()
+    return {"id": kept[-1][0], "title": kept[-1][1]} if kept else None
+
+
+def remember_deleted(conversation: Conversation) -> None:
+    told = [conversation.id, conversation.title[:UNDO_TITLE], time.time()]
+    session["deleted"] = [*_deleted(), told][-MOST_UNDONE:]
+
+
+def forget_deleted(conversation: str) -> None:
+    session["deleted"] = [each for each in _deleted() if each[0] != conversation]
+
+
+def _deleted() -> list[list[Any]]:
+    now = time.time()
+    return [each for each in session.get("deleted", ()) if 0 <= now - each[2] < UNDO_SECONDS]
 
 
 def _heading(conversation: Conversation) -> str:

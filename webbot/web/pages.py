@@ -152,7 +152,8 @@ class Pages:
     def preferences(self) -> ResponseReturnValue:
         if request.method == "GET":
             return render_template(
-                "preferences.html", current=None, models=self.views.models.shown(), **self.views.lists.asked(),
+                "preferences.html", current=None, models=self.views.models.shown(), limits=self.views.limits(),
+                **self.views.lists.asked(),
             )
         forms.only("language", "theme")
         for name, choices in (("language", ("", *LANGUAGES)), ("theme", THEMES)):
