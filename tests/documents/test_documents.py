@@ -44,8 +44,8 @@ def test_a_picture_is_kept_without_text(data, media_type):
 
 @pytest.mark.parametrize("data", [
     b"PK\x03\x04\x14\x00word/document.xml", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x7fELF\x02\x01\x01" + bytes(100), b"a\x00b",
-    "a text without a mark".encode("utf-16-le"), "Привет, как дела".encode("cp1251"), bytes(range(1, 256)) * 9, b"\xff\xfe\x00\xd8",
-    b"\x81\x8d\x8f\x90\x9d", b"RIFF\x10\x00\x00\x00WAVEfmt ", bytes(range(1, 32)) * 50, b"{\\rtf1 hello}",
+    "a text without a mark".encode("utf-16-le"), "Привет, как дела".encode("cp1251"), bytes(range(1, 256)) * 9,
+    b"\xff\xfe\x00\xd8", b"\x81\x8d\x8f\x90\x9d", b"RIFF\x10\x00\x00\x00WAVEfmt ", bytes(range(1, 32)) * 50, b"{\\rtf1 hello}",
 ])
 def test_what_is_no_text_is_refused_with_what_is_read(data):
     with pytest.raises(Unusable, match=r"letter\.docx cannot be read: webbot reads text .* PDF, and keeps PNG"):

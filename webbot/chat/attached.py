@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from webbot import documents
 from webbot.chat.sight import Sight, budget_of
 from webbot.engines.base import Engine, EngineState
-from webbot.errors import Conflict, TooLong, Unusable
+from webbot.errors import Conflict, TooLong
 from webbot.messages import Conversation, File
 
 MOST_FILES = 20  # a conversation
@@ -31,8 +31,6 @@ def read(name: str, data: bytes, there: Sequence[File], most_megabytes: int) -> 
         raise Conflict("A conversation holds {limit} files. Please remove one first.", limit=MOST_FILES)
     if len(data) > most_megabytes * MEGABYTE:
         raise TooLong("The file is larger than {limit} MB.", limit=most_megabytes)
-    if not data:
-        raise Unusable("The file is empty.")
     name = name_of(name)
     document = documents.read(name, data)
     name = _unlike(name, {file.name for file in there})

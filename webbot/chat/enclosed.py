@@ -17,8 +17,8 @@ from webbot.errors import NotFound
 from webbot.messages import Conversation, File, Message, SeenFile
 from webbot.store.base import Store
 
-ANSWER = "I have read the files."  # templates want an answer to every question
-HEAD = "The files of this conversation. Each stands between two lines with its name."
+ANSWER = "Understood."  # templates want an answer to every question
+HEAD = "The files of this conversation, each between two lines with its name:"
 FENCES, FENCE_LENGTH, MOST_FENCE = "=-#~*", 5, 60
 KEPT_CHARACTERS = 4_000_000  # of texts that are kept: what is seen of the files of some hundred conversations
 PIECE = 200_000  # characters that are counted at once: nobody waits long for the model's process meanwhile

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from webbot.documents import pdf, plain
-from webbot.documents.limits import MOST_CHARACTERS
-from webbot.errors import TooLong, Unusable
+from webbot.errors import Unusable
 
 HEAD_BYTES, TAIL_BYTES = 1024, 2048  # where a PDF may have its marks when others have written around it
 # Pictures: where their marks stand, and what they are.
@@ -44,14 +43,11 @@ def read(name: str, data: bytes) -> Document:
         return Document("application/pdf", pdf.text_of(name, data))
     if data.startswith(OTHERS):
         raise Unusable(NOT_READ, name=name)
-    text = plain.text_of(data)
+    text = plain.text_of(name, data)
     if text is None:
         raise Unusable(NOT_READ, name=name)
     if not text.strip():
         raise Unusable("There is no text in {name}.", name=name)
-    if len(text) > MOST_CHARACTERS:
-        raise TooLong("The text of {name} has more than {limit} characters. Please attach a part of it.",
-                      name=name, limit=MOST_CHARACTERS)
     return Document("text/plain", text)
 
 

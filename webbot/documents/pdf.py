@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any
 
 from webbot.documents.limits import Limits
+from webbot.documents.plain import too_long
 from webbot.errors import TooLong, Unavailable, Unusable
 from webbot.settings import ROOT, model_environment
 
@@ -45,8 +46,7 @@ def text_of(name: str, data: bytes, limits: Limits | None = None) -> str:
     if trouble == "pages":
         raise TooLong("{name} has more than {limit} pages. Please attach a part of it.", name=name, limit=limits.pages)
     if trouble == "characters":
-        raise TooLong("The text of {name} has more than {limit} characters. Please attach a part of it.",
-                      name=name, limit=limits.characters)
+        raise too_long(name, limits.characters)
     if trouble == "password":
         raise Unusable("{name} is protected by a password. Please attach it without one.", name=name)
     if trouble == "memory":

@@ -15,17 +15,19 @@ LEAST_ASCII = 0.7  # of the bytes of a text in a language that Windows-1252 is f
 BREAKS = re.compile("\r\n?")
 
 
-def text_of(data: bytes) -> str | None:
-    """The text with plain line ends and without control characters; None for what is no text.
-
-    Raises TooLong when there are more bytes than the longest text has.
-    """
+def text_of(name: str, data: bytes) -> str | None:
+    """The text with plain line ends and without control characters; None for what is no text. Raises TooLong."""
     text = _decoded(data[:MOST_BYTES], whole=len(data) <= MOST_BYTES)
     if text is None or "\x00" in text or len(CONTROLS.findall(text)) > max(MOST_CONTROLS * len(text), 1):
         return None
-    if len(data) > MOST_BYTES:
-        raise TooLong("The text has more than {limit} characters. Please attach a part of it.", limit=MOST_CHARACTERS)
-    return CONTROLS.sub("", BREAKS.sub("\n", text))
+    text = CONTROLS.sub("", BREAKS.sub("\n", text))
+    if len(data) > MOST_BYTES or len(text) > MOST_CHARACTERS:
+        raise too_long(name, MOST_CHARACTERS)
+    return text
+
+
+def too_long(name: str, limit: int) -> TooLong:
+    return TooLong("The text of {name} has more than {limit} characters. Please attach a part of it.", name=name, limit=limit)
 
 
 def _decoded(data: bytes, whole: bool) -> str | None:
