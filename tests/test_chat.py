@@ -58,7 +58,7 @@ def make(store):
 
 
 def said(chat, reply):
-    events = [event for event in follow(reply, chat.channels) if event is not None]
+    events = [event for event in follow(reply) if event is not None]
     return "".join(event.text for event in events if isinstance(event, Delta)), events[-1]
 
 
@@ -157,7 +157,10 @@ def test_nobody_else_reaches_a_conversation(make):
     key = chat.create("ann", "").id
     for call in (lambda: chat.ask("bob", key, "hi"), lambda: chat.again("bob", key), lambda: chat.edit("bob", key, "x", "y"),
                  lambda: chat.window("bob", key), lambda: chat.clear("bob", key), lambda: chat.delete("bob", key),
-                 lambda: chat.change("bob", key, title="mine")):
+                 lambda: chat.change("bob", key, title="mine"), lambda: chat.go_on("bob", key),
+                 lambda: chat.show("bob", key, "x"), lambda: chat.pin("bob", key, "x", True), lambda: chat.share("bob", key),
+                 lambda: chat.judge("bob", key, "x", "up"), lambda: chat.attach("bob", key, "a.txt", b"a"),
+                 lambda: chat.detach("bob", key, "x"), lambda: chat.restore("bob", key)):
         with pytest.raises(NotFound):
             call()
     ask(chat, key, "hi")
@@ -172,20 +175,6 @@ def test_what_cannot_be_asked_stores_nothing(make, store, text, error):
         chat.ask("ann", key, text)
     assert not store.messages("ann", key)
     ask(chat, key, "the next one works")
-
-
-def test_again_and_edit_replace_the_last_turn(make, store):
-    chat = make()
-    key = chat.create("ann", "").id
-    ask(chat, key, "first")
-    last = ask(chat, key, "second")
-    chat.again("ann", key).wait(5)
-    messages = store.messages("ann", key)
-    assert [m.text for m in messages] == ["first", "first", "second", "second"]
-    with pytest.raises(Conflict):
-        chat.edit("ann", key, last.question.id, "too late: it was answered again")
-    chat.edit("ann", key, messages[2].id, "changed").wait(5)
-    assert [m.text for m in store.messages("ann", key)] == ["first", "first", "changed", "changed"]
 
 
 def test_a_late_reader_gets_the_whole_answer_once(make):
@@ -273,7 +262,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(STEP, min_size=1, max_size=14))
 def test_what_is_marked_as_seen_is_exactly_what_was_sent(make, store, steps):
     """The promise of the visible memory, over random conversations: marks, token counts and prompt agree."""

@@ -37,6 +37,7 @@ class Reply:
         self._events: list[Event] = []
         self._told = threading.Condition()
         self._followers = 0
+        self._is_told = True
         self._stop = threading.Event()
         self._ended = threading.Event()
 
@@ -121,12 +122,14 @@ class Reply:
         if not isinstance(event, Delta) or event.text:
             self._post(channels, self.conversation, Heard(self.answer.id, event))
 
-    @staticmethod
-    def _post(channels: Channels, key: str, news: News) -> None:
+    def _post(self, channels: Channels, key: str, news: News) -> None:
         try:
             channels.post(key, news)
-        except Problem as problem:
-            log.warning("what happens in a conversation was not told: %s", problem)  # the answer goes on, and is stored
+            self._is_told = True
+        except Problem as problem:  # the answer goes on, and is stored
+            level = logging.WARNING if self._is_told else logging.DEBUG  # once, not for each token
+            log.log(level, "what happens in a conversation is not told: %s", problem)
+            self._is_told = False
 
     # for whoever began it
 
