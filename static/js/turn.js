@@ -11,7 +11,7 @@ export function parsed(html) {
 export function unfinished(turns) {
   const found = new Map();
   for (const turn of turns) {
-    const box = turn.querySelector("details.edit[open] textarea");
+    const box = turn.querySelector("details.edit[open] form:not([aria-busy]) textarea"); // not what is being sent
     if (box instanceof HTMLTextAreaElement && box.value !== box.defaultValue) found.set(turn.getAttribute("data-question"), box.value);
   }
   return found;

@@ -76,8 +76,17 @@ class Tab:
                         yield ": alive\n\n"
                     if time.monotonic() - self.looked > TICK_SECONDS:
                         yield news.line() + self._models() + "".join(self._lost())
-        except (Lagging, NotFound):
-            return  # the tab connects again and goes on where it was; or the conversation is gone
+        except Lagging:
+            return  # the tab connects again and goes on where it was
+        except NotFound:
+            yield from self._gone()
+
+    def _gone(self) -> Iterator[str]:
+        """A message that is not there any more: with it the conversation, or the tab connects again."""
+        try:
+            self.store.conversation(self.owner, self.key)
+        except NotFound:
+            yield event("gone", {})
 
     def _next(self, listener: Listener) -> Any:
         item, self.held = self.held, None
