@@ -7,7 +7,7 @@ import pytest
 from tests.chat.conftest import WatchedEcho, ask, shown
 from tests.engines.conftest import until
 from webbot.chat.seam import Seam
-from webbot.chat.turn import GO_ON
+from webbot.chat.wishes import GO_ON
 from webbot.errors import Conflict, TooLong, Unavailable
 from webbot.messages import Failed, Finished, Options
 from webbot.reply import follow

@@ -8,7 +8,8 @@ import pytest
 
 from tests.chat.conftest import Heard, WatchedEcho, ask
 from tests.engines.conftest import until
-from webbot.chat.titles import TASK, title_in
+from webbot.chat.titles import title_in
+from webbot.chat.wishes import TITLE
 from webbot.errors import TooMany, Unavailable
 from webbot.messages import Delta, Finished, Message, Usage
 
@@ -27,7 +28,7 @@ class Namer(WatchedEcho):
         return dataclasses.replace(state, status="sleeping") if self.sleeping else state
 
     def answer(self, messages, options, *, owner=""):
-        titles = messages[-1].text.startswith(TASK)
+        titles = messages[-1].text.startswith(TITLE)
         with self._working():
             while not self.slot.acquire(timeout=0.02):
                 yield Delta("")
@@ -215,7 +216,7 @@ def test_without_the_flag_and_after_closing_nothing_is_asked(make, named):
     ("Eggs\u202e for\x00 Sunday", "Eggs for Sunday"),
     ("word " * 20, "word " * 11 + "word …"),
     ("word " * 40, ""),
-    (TASK, ""),
+    (TITLE, ""),
     ("Write a title of two to six words for the conversation", ""),
     ("Untitled", ""),
     ("", ""),

@@ -25,10 +25,10 @@ TERMINAL = {
     "cli.py", "terminal.py", "settings.py", "certs.py", "authority.py", "server.py", "webprocess.py", "doctor.py", "echo.py",
     "models_command.py", "progress.py", "control.py",
 }
-# The doors for programs, which tell their errors in English.
+# The doors for programs, which tell their errors in English; what only models read.
 PROGRAMS = (
     "web/v1/", "web/leonid.py", "web/socratic.py", "web/programs.py", "web/leaving.py", "web/strict_json.py",
-    "chat/completing.py", "engines/llama/grammar.py", "engines/llama/wishes.py", "engines/llama/limits.py",
+    "chat/completing.py", "chat/wishes.py", "engines/llama/grammar.py", "engines/llama/wishes.py", "engines/llama/limits.py",
 )
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 

@@ -2,7 +2,7 @@
 
 `turns` is how a turn is asked for, `turn` its way, `sight` what the model sees of it, `growing` how its answer is stored, `seam`
 how one is gone on with; `conversations` is what else is done with them, `titling` how the model names them. `completing` and
-`responding` answer programs, `line` and `waiting` keep who waits.
+`responding` answer programs, `line` and `waiting` keep who waits, `wishes` is what models are asked for by us.
 """
 
 from webbot.chat.conversations import INTERRUPTED, Limits

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from webbot.chat import wishes
 from webbot.messages import Message
 
 TITLE_CHARACTERS = 60
 BABBLE = 120  # characters: a longer line is no title, however it is cut
 MOST_READ = 2000  # characters of the question and of the answer that a model reads for a title, each
-TASK = (
-    "Write a title of two to six words for the conversation below, in the language of its question. Answer with the title "
-    "alone: without quotation marks, without a full stop, without explanation."
-)
 NAMES = re.compile(r"^(?:title|titel|titre|título|titolo|заголовок|标题|標題|タイトル|제목)\s*[:\uff1a]\s*", re.IGNORECASE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 QUOTES = "\"'`“”„‟‘’‚«»‹›「」『』《》"
@@ -33,7 +30,7 @@ def title_of(text: str) -> str:
 def request_for(question: str, answer: str, context: int) -> list[Message]:
     """What a model with a window of so many tokens is asked for a title."""
     most = min(MOST_READ, context // 4)  # a character may be a token
-    return [Message(role="user", text=f"{TASK}\n\nQuestion: {_beginning(question, most)}\n\nAnswer: {_beginning(answer, most)}")]
+    return [Message(role="user", text=f"{wishes.TITLE}\n\nQuestion: {_beginning(question, most)}\n\nAnswer: {_beginning(answer, most)}")]
 
 
 def _beginning(text: str, most: int) -> str:
@@ -48,8 +45,12 @@ def title_in(said: str) -> str:
     title = next((line for line in lines if line), "")
     if len(title) > BABBLE or title.casefold() in NO_TITLES or not any(character.isalnum() for character in title):
         return ""
-    repeated = title.casefold() in TASK.casefold() or TASK.casefold().startswith(title.casefold()[:30])
-    return "" if repeated and len(title) >= len("Write a title") else title_of(title)
+    return "" if _repeats(title.casefold(), wishes.TITLE.casefold()) else title_of(title)
+
+
+def _repeats(title: str, wish: str) -> bool:
+    """Whether the model says what it was asked, as small ones do."""
+    return len(title) >= len("write a title") and (title in wish or wish.startswith(title[:30]))
 
 
 def _bare(line: str) -> str:

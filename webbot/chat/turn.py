@@ -16,6 +16,7 @@ from webbot.chat.seam import Seam
 from webbot.chat.sight import Sight, budget_of
 from webbot.chat.titles import title_of
 from webbot.chat.waiting import woken
+from webbot.chat.wishes import GO_ON
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import Problem, TooLong, Unavailable
 from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Preparing, Started, Usage, Window
@@ -25,11 +26,6 @@ from webbot.store.base import Store
 
 TICK_SECONDS = 0.1
 CUT = "The answer was cut here: it reached its limit. Ask for the rest to read on."
-# Asked of a model that cannot be given the beginning of its answer; it is not stored.
-GO_ON = (
-    "Your last answer was cut off. Go on with it exactly where it stopped, if need be in the middle of a word. Do not repeat "
-    "what you have written, and write nothing before it."
-)
 
 log = logging.getLogger(__name__)
 
