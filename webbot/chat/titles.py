@@ -30,7 +30,8 @@ def title_of(text: str) -> str:
 def request_for(question: str, answer: str, context: int) -> list[Message]:
     """What a model with a window of so many tokens is asked for a title."""
     most = min(MOST_READ, context // 4)  # a character may be a token
-    return [Message(role="user", text=f"{wishes.TITLE}\n\nQuestion: {_beginning(question, most)}\n\nAnswer: {_beginning(answer, most)}")]
+    said = f"Question: {_beginning(question, most)}\n\nAnswer: {_beginning(answer, most)}"
+    return [Message(role="user", text=f"{wishes.TITLE}\n\n{said}")]
 
 
 def _beginning(text: str, most: int) -> str:
