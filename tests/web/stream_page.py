@@ -1,4 +1,4 @@
-"""The page's script in a few lines: what a tab has, after the events of its streams. And a turn that a test writes word by word."""
+"""The page's script in a few lines: what a tab has after the events of its streams. And turns that a test writes word by word."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The files of a conversation over HTTP: sent, shown, taken out again.
 
-Covered: what is too large, or comes while the disk has no room, is refused before its body is read; whatever a file holds,
-a browser runs nothing of it (it is downloaded, except for four kinds of pictures, and its policy is an empty sandbox); names reach
-a header only in their quoted form. What a file's text may be is the chat's matter.
+Covered: what is too large, or comes while the disk has no room, is refused before its body is read; a browser runs nothing of
+what a file holds (it is downloaded, except for four kinds of pictures, and its policy is an empty sandbox); names reach a header
+only in their quoted form. What a file's text may be is the chat's matter.
 """
 
 from __future__ import annotations
