@@ -1,29 +1,26 @@
-"""The store with much in it."""
+"""The SQL stores with much in them."""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 import time
 
 import pytest
 
-from webbot.messages import Message
-from webbot.store.sql import SqlStore
+from tests.store.stores import STORES
+from webbot.messages import Conversation, Message
+
+LENGTH = 10_000
 
 
-@pytest.fixture
-def full(tmp_path):
+@pytest.fixture(scope="module", params=[name for name in STORES if name != "redis"])
+def full(request, tmp_path_factory):
     """A store with a conversation of 10 000 messages."""
-    store = SqlStore(f"sqlite:///{tmp_path}/webbot.db")
-    talk = store.create_conversation("ann", title="long")
-    rows = [
-        (f"m{n}", talk.id, n, "user" if n % 2 else "assistant", f"message {n} " * 20, "complete", "", 0.0, "", "{}")
-        for n in range(1, 10_001)
+    store = STORES[request.param](tmp_path_factory.mktemp("full"))
+    said = [
+        Message(role="user" if n % 2 else "assistant", text=f"message {n} " * 20, id=str(n), parent=str(n - 1) if n > 1 else "")
+        for n in range(1, LENGTH + 1)
     ]
-    columns = "id, conversation, number, role, text, status, counted_by, created_at, error, spoken"
-    with contextlib.closing(sqlite3.connect(tmp_path / "webbot.db")) as raw, raw:
-        raw.executemany(f"INSERT INTO messages ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    talk = store.add_conversation("ann", Conversation(id="", owner="", title="long", tip=str(LENGTH)), said)
     yield store, talk
     store.close()
 
@@ -38,11 +35,21 @@ def seconds(call, times=5):
     return min(taken)
 
 
-@pytest.mark.parametrize("before", [None, 10_001, 5000, 51])
+@pytest.mark.parametrize("before", [None, LENGTH + 1, 5000, 51])
 def test_a_page_of_a_long_conversation_comes_quickly(full, before):
     store, talk = full
-    assert len(store.messages("ann", talk.id, before=before, limit=50)) == 50
+    page = store.messages("ann", talk.id, before=before, limit=50)
+    assert len(page) == 50
     assert seconds(lambda: store.messages("ann", talk.id, before=before, limit=50)) < 0.05
+    assert seconds(lambda: store.versions("ann", talk.id, [message.id for message in page])) < 0.05
+    assert seconds(lambda: store.held("ann", talk.id)) < 0.05
+
+
+def test_a_search_through_all_of_it_is_quick(full):
+    store, _ = full
+    for search, there in (("MESSAGE 9999 ", 1), ("mess", 1), ("no such words", 0)):
+        assert len(store.conversations("ann", search=search)) == there
+        assert seconds(lambda search=search: store.conversations("ann", search=search)) < 0.2
 
 
 def test_a_turn_in_a_long_conversation_begins_quickly(full):
@@ -50,14 +57,15 @@ def test_a_turn_in_a_long_conversation_begins_quickly(full):
 
     def turn():
         _, answer = store.begin_turn("ann", talk.id, Message(role="user", text="And now?"))
-        assert answer.number > 10_000
+        assert answer.number > LENGTH
         store.fail_interrupted("next")
 
     assert seconds(turn) < 0.05
 
 
-def test_a_search_through_all_of_it_is_bearable(full):
-    store, _ = full
-    assert len(store.conversations("ann", search="MESSAGE 9999 ")) == 1
-    assert store.conversations("ann", search="no such words") == []
-    assert seconds(lambda: store.conversations("ann", search="no such words")) < 0.5
+def test_a_branch_of_a_long_conversation_is_shown_quickly(full):
+    store, talk = full
+    first = store.messages("ann", talk.id, limit=1, before=2)[0]
+    question, _ = store.begin_turn("ann", talk.id, Message(role="user", text="Another"), after=first.id)
+    store.fail_interrupted("next")
+    assert seconds(lambda: [store.show("ann", talk.id, id) for id in (question.id, talk.tip)], times=2) < 1.0

@@ -7,7 +7,7 @@ and places come from the tables inside the transaction that uses them, so two do
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, update
@@ -17,9 +17,10 @@ from webbot.messages import Conversation, Feedback, File, Message, Share
 from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
 from webbot.store import sql_files as file_rows
+from webbot.store import sql_index as index
 from webbot.store import sql_messages as message_rows
 from webbot.store import sql_records as record_rows
-from webbot.store import sql_search as texts
+from webbot.store import sql_search as searching
 from webbot.store import sql_sessions as session_rows
 from webbot.store import sql_shares as share_rows
 from webbot.store import sql_trees as trees
@@ -29,6 +30,7 @@ from webbot.store.base import Record, Store
 from webbot.store.sql_database import PATIENCE, Database
 from webbot.store.sql_migrations import prepare
 from webbot.store.sql_schema import LARGEST, about, files
+from webbot.store.sql_settling import Settling
 
 
 class SqlStore(Store):
@@ -39,6 +41,7 @@ class SqlStore(Store):
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self._database = Database(url, prepare, patience=patience)
+        self._settling = Settling(self._database)
 
     # conversations
 
@@ -61,7 +64,7 @@ class SqlStore(Store):
     def conversations(
         self, owner: str, *, search: str = "", limit: int = 100, offset: int = 0
     ) -> Sequence[Conversation]:
-        return self._database.read(lambda c: texts.list_conversations(c, owner, search, limit, offset))
+        return self._database.read(lambda c: searching.list_conversations(c, owner, search, limit, offset))
 
     def change_conversation(
         self, owner: str, conversation: str, *, only_version: int | None = None, **changes: object
@@ -76,7 +79,7 @@ class SqlStore(Store):
                 branches.keep_marks(connection, conversation, marks)
             known = conversation_rows.find(connection, owner, conversation)
             if "title" in changes:
-                texts.learn_title(connection, owner, conversation, known.title)
+                index.learn_title(connection, owner, conversation, known.title, anew=True)
             return known
 
         return self._database.write(work)
@@ -86,22 +89,19 @@ class SqlStore(Store):
     ) -> None:
         def remove(connection: Connection) -> None:
             conversation_rows.find_version(connection, owner, conversation, only_version)
+            turns.stop(connection, conversation)
             conversation_rows.remove(connection, owner, conversation)
 
         def erase(connection: Connection) -> None:
             conversation_rows.find_version(connection, owner, conversation, only_version)
-            self._erase(connection, conversation)
+            conversation_rows.erase(connection, conversation)
 
         if not at_once:
             try:
                 return self._database.write(remove)
             except DiskFull:  # then it must make room
                 pass
-        return self._database.write(erase, may_use_reserve=True)
-
-    def _erase(self, connection: Connection, conversation: str) -> None:
-        texts.forget_conversation(connection, conversation)
-        conversation_rows.erase(connection, conversation)
+        self._forget(erase)
 
     def restore_conversation(self, owner: str, conversation: str) -> Conversation:
         return self._database.write(lambda c: conversation_rows.restore(c, owner, conversation), may_use_reserve=True)
@@ -110,13 +110,19 @@ class SqlStore(Store):
         def work(connection: Connection) -> int:
             ids = conversation_rows.deleted_before(connection, before)
             for id in ids:
-                self._erase(connection, id)
+                conversation_rows.erase(connection, id)
             return len(ids)
 
         purged = 0
         while count := self._database.write(work, may_use_reserve=True):
             purged += count
+        self._settling.go_on()
         return purged
+
+    def _forget(self, work: Callable[[Connection], None]) -> None:
+        """Runs what deletes texts, and sees to it that their words leave the index."""
+        self._database.write(work, may_use_reserve=True)
+        self._settling.begin()
 
     # messages
 
@@ -151,7 +157,7 @@ class SqlStore(Store):
         )
 
     def delete_messages(self, owner: str, conversation: str, ids: Sequence[str]) -> None:
-        self._database.write(lambda c: message_rows.remove(c, owner, conversation, ids), may_use_reserve=True)
+        self._forget(lambda c: message_rows.remove(c, owner, conversation, ids))
 
     def begin_turn(
         self, owner: str, conversation: str, question: Message, *, after: str | None = None
@@ -182,7 +188,7 @@ class SqlStore(Store):
         return self._database.read(lambda c: message_rows.request(c, owner, conversation, message))
 
     def clear(self, owner: str, conversation: str) -> None:
-        self._database.write(lambda c: message_rows.clear(c, owner, conversation), may_use_reserve=True)
+        self._forget(lambda c: message_rows.clear(c, owner, conversation))
 
     def fail_interrupted(self, sentence: str, *, running: Collection[str] = ()) -> int:
         return self._database.write(lambda c: turns.fail(c, sentence, running), may_use_reserve=True)
@@ -247,9 +253,9 @@ class SqlStore(Store):
         change = update(about).where(about.c.name == "checked").values(value=int(time.time()) % LARGEST)
         self._database.write(lambda c: c.execute(change), patience=1.0)
 
-    def free_bytes(self) -> int:
-        """The free bytes on the disk of the database."""
-        return self._database.reserve.free()
+    def free_bytes(self) -> int | None:
+        """The free bytes on the disk of the database, None where that is not known."""
+        return self._database.free_bytes()
 
     def close(self) -> None:
         self._database.close()

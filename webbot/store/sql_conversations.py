@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, Update, and_, de
 
 from webbot.errors import BadInput, Conflict, NotFound
 from webbot.messages import Conversation
+from webbot.store import sql_index as index
 from webbot.store.sql_rows import CONVERSATION, conversation_from
-from webbot.store.sql_schema import LARGEST, conversations, messages, places
+from webbot.store.sql_schema import LARGEST, conversations, places
 
 MISSING = "This conversation is not here. It may have been deleted."
 CHANGED = "The conversation was changed meanwhile. Please try again."
@@ -109,11 +110,7 @@ def check_changes(changes: Mapping[str, object]) -> None:
 
 
 def remove(connection: Connection, owner: str, conversation: str) -> None:
-    """Deletes it so that it can be restored. A running answer is stopped where it is: nobody writes it any more."""
-    connection.execute(
-        update(messages).where(messages.c.conversation == id_of(owner, conversation), messages.c.status == "streaming")
-        .values(status="stopped")
-    )
+    """Deletes it so that it can be restored. Its running answer should have been stopped before."""
     connection.execute(update(conversations).where(is_mine(owner, conversation)).values(deleted_at=time.time()))
 
 
@@ -131,4 +128,5 @@ def deleted_before(connection: Connection, before: float) -> Sequence[str]:
 
 def erase(connection: Connection, conversation: str) -> None:
     """Deletes it for good, with all it has."""
+    index.forget_conversation(connection, conversation)
     connection.execute(delete(conversations).where(conversations.c.id == conversation))

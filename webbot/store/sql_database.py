@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 
 from webbot.errors import Conflict, DiskFull, SettingsError, Unavailable
 from webbot.store.reserve import Reserve
+from webbot.store.sql_transactions import Transactions
 
 PATIENCE = 5.0  # seconds that a call waits for a locked database
 MOST_WAITING = 64  # calls; more are refused at once
@@ -40,7 +41,7 @@ WRITE_FAILED = frozenset({
 T = TypeVar("T")
 
 
-class Database:
+class Database(Transactions):
     """The SQLite file that `url` ("sqlite:///PATH") names, with a reserve beside it.
 
     Raises SettingsError when there is no such place or the file is none of ours, Unavailable when it stays locked.
@@ -61,18 +62,12 @@ class Database:
             raise
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work` in one transaction that sees one state of the database."""
         return self._run("DEFERRED", work, self._patience)
 
     def write(
         self, work: Callable[[Connection], T], *, may_use_reserve: bool = False, patience: float | None = None,
         lasting: bool = False,
     ) -> T:
-        """Runs `work` in one writing transaction and commits it. `work` runs again when the database was locked.
-
-        `may_use_reserve` is for what frees room or must not be lost. `lasting` work takes its time, and is run only once; here
-        that is no difference, because nothing is locked any more once it runs.
-        """
         patience = self._patience if patience is None else patience
         if may_use_reserve:
             return self._with_reserve(lambda: self._run("IMMEDIATE", work, patience))
@@ -82,13 +77,15 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A transaction for reading much: one state of the database, as long as it lasts."""
         with self._engine.connect().execution_options(begin="DEFERRED") as connection, connection.begin():
             try:
                 yield connection
             except sql_errors.DBAPIError as error:
                 self._raise_unless_locked(error)
                 raise Unavailable(LOCKED, retry_after=5) from error
+
+    def free_bytes(self) -> int:
+        return self.reserve.free()
 
     def close(self) -> None:
         self._engine.dispose()

@@ -14,7 +14,7 @@ from webbot.errors import BadInput, Conflict, NotFound
 from webbot.messages import Feedback, Message
 from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
-from webbot.store import sql_search as texts
+from webbot.store import sql_index as index
 from webbot.store.sql_rows import MESSAGE, message_from
 from webbot.store.sql_schema import files, messages, requests, shares, within
 
@@ -105,7 +105,7 @@ def remove(connection: Connection, owner: str, conversation: str, ids: Sequence[
         .values(tip=bindparam("new")), moved,
     )
     connection.execute(delete(shares).where(shares.c.conversation == conversation, shares.c.tip == ""))
-    texts.forget_messages(connection, conversation, list(gone))
+    index.forget_messages(connection, conversation, list(gone))
     for portion in branches.portions(list(gone)):
         connection.execute(delete(messages).where(here, messages.c.id.in_(portion)))
     tip = known.tip
@@ -124,7 +124,7 @@ def _kept(gone: Mapping[str, str], message: str) -> str:
 
 def clear(connection: Connection, owner: str, conversation: str) -> None:
     conversation_rows.touch(connection, owner, conversation, remembers_from=0, cut_for="", tip="")
-    texts.forget_messages(connection, conversation)
+    index.forget_messages(connection, conversation)
     for table in (messages, files, shares):
         connection.execute(delete(table).where(table.c.conversation == conversation))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, inspect
 
 from webbot.errors import SettingsError
+from webbot.store import sql_index
 from webbot.store.sql_schema import about, metadata, sessions
 
 VERSION = 2
@@ -16,6 +17,7 @@ def prepare(connection: Connection) -> None:
     if not tables:
         metadata.create_all(connection)
         connection.execute(insert(about), [{"name": "schema", "value": VERSION}, {"name": "checked", "value": 0}])
+        sql_index.make(connection)
         return
     if about.name not in tables or sessions.name not in tables:
         raise SettingsError("The database in the data folder belongs to another program. Please choose another folder.")

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, func, insert, select
 
 from webbot.errors import Conflict
-from webbot.store import sql_search as texts
+from webbot.store import sql_index as index
 from webbot.store.base import Kind, Record
 from webbot.store.sql_branches import SHOW_ALL
 from webbot.store.sql_rows import MESSAGE
@@ -100,7 +100,7 @@ def write(connection: Connection, records: Iterable[Record]) -> None:
     if connection.dialect.supports_sequences:
         highest = connection.scalar(select(func.max(conversations.c.place))) or 0
         connection.execute(select(func.setval(places.name, highest + 1)))
-    texts.learn_all(connection)
+    index.learn_all(connection)
 
 
 def _flush(connection: Connection, waiting: dict[Kind, list[dict[str, Any]]]) -> None:

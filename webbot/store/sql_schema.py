@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Dialect,
@@ -149,6 +150,16 @@ files = Table(
     Column("text", Content, nullable=False),
     Column("data", LargeBinary, nullable=False),
     UniqueConstraint("conversation", "number"),
+)
+
+# What search looks at: titles (message "") and messages, long ones in several pieces. sql_index.py has the words beside it.
+indexed_ids = Sequence("indexed_ids", metadata=metadata)
+indexed = Table(
+    "indexed", metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("conversation", Key, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("message", Key, nullable=False),
+    Index("indexed_of", "conversation", "message"),
 )
 
 shares = Table(

@@ -1,63 +1,82 @@
-"""Search over titles and texts. Each function works in the transaction it is given."""
+"""The list of an owner's conversations, and those that a search finds in it. Each function works in the transaction it is given.
+
+A search looks at the newest HITS texts that have all its words, so that its time is bounded also for a word that stands in nearly
+every message: of such a word only the conversations of those texts are found. Titles are looked at by themselves, HITS of them.
+PostgreSQL looks at the newest two blocks of texts first, and at all others only when few of those had the words.
+"""
 
 from __future__ import annotations
 
-import unicodedata
+import json
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Text, func, or_, select
+from sqlalchemy import Connection, func, select, text
 
-from webbot.messages import Conversation, Message
+from webbot.messages import Conversation
+from webbot.store import words
+from webbot.store.sql_index import BLOCK, TITLE, block_word, owner_word, query_text
 from webbot.store.sql_rows import CONVERSATION, conversation_from
-from webbot.store.sql_schema import conversations, messages, within
+from webbot.store.sql_schema import conversations, indexed, within
+from webbot.store.words import Term
 
-SEARCH_LENGTH = 200  # characters of a search that count
+HITS = 20_000
+ENOUGH = 2_000  # hits in the newest two blocks by which a word is one that stands in many texts
+
+# The conversations of the newest hits, and how many hits each has.
+NEWEST = {
+    "sqlite": text("""
+        SELECT indexed.conversation, count(*) FROM (
+            SELECT rowid AS id FROM search WHERE search MATCH :query ORDER BY rowid DESC LIMIT :hits
+        ) AS hit JOIN indexed ON indexed.id = hit.id GROUP BY indexed.conversation
+    """),
+    "postgresql": text("""
+        SELECT conversation, count(*) FROM (
+            SELECT conversation FROM indexed WHERE words @@ CAST(:query AS tsquery) ORDER BY id DESC LIMIT :hits
+        ) AS hit GROUP BY conversation
+    """),
+}
+ONE_OF = {
+    "sqlite": text("conversations.id IN (SELECT value FROM json_each(:ids))"),
+    "postgresql": text("conversations.id IN (SELECT json_array_elements_text(CAST(:ids AS json)))"),
+}
 
 
-def fold(text: str) -> str:
-    """A text for comparing without regard to case, accents' encoding and width of letters."""
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def list_conversations(
-    connection: Connection, owner: str, search: str, limit: int, offset: int
-) -> list[Conversation]:
+def list_conversations(connection: Connection, owner: str, search: str, limit: int, offset: int) -> list[Conversation]:
+    """Pinned ones first, then the last changed; those that are found, when there is something to look for."""
     query = select(*CONVERSATION).where(conversations.c.owner == owner, conversations.c.deleted_at.is_(None))
-    if wanted := fold(search).strip()[:SEARCH_LENGTH]:
-        query = query.where(_contains(wanted))
+    if search.strip():
+        wanted = words.terms(search)
+        found = _found(connection, owner, wanted) if wanted else ()
+        if not found:
+            return []
+        query = query.where(ONE_OF[connection.dialect.name].bindparams(ids=json.dumps(sorted(found))))
     query = query.order_by(conversations.c.pinned.desc(), conversations.c.place.desc())
-    query = query.limit(within(limit)).offset(within(offset))
-    return [conversation_from(row) for row in connection.execute(query)]
+    return [conversation_from(row) for row in connection.execute(query.limit(within(limit)).offset(within(offset)))]
 
 
-def _contains(wanted: str) -> ColumnElement[bool]:
-    """Conversations with `wanted` (folded) in the title or in a message."""
-    said = select(messages.c.id).where(
-        messages.c.conversation == conversations.c.id,
-        func.folded(messages.c.text, type_=Text()).contains(wanted, autoescape=True),
-    )
-    return or_(func.folded(conversations.c.title, type_=Text()).contains(wanted, autoescape=True), said.exists())
+def _found(connection: Connection, owner: str, wanted: Sequence[Term]) -> set[str]:
+    """The ids of conversations with all these words in the title or in one text; others' may be among them."""
+    mine = [owner_word(owner)]
+    if connection.dialect.name == "sqlite":
+        found = _newest(connection, mine, wanted)
+    else:
+        blocks = _newest_blocks(connection)
+        found = _newest(connection, mine, wanted, blocks)
+        if blocks and sum(found.values()) < ENOUGH:
+            found = _newest(connection, mine, wanted)
+    if sum(found.values()) >= ENOUGH:  # there may be titles behind the newest hits
+        found |= _newest(connection, [*mine, TITLE], wanted)
+    return set(found)
 
 
-def learn_messages(connection: Connection, owner: str, conversation: str, said: Sequence[Message]) -> None:
-    """The texts of these messages are found from now on."""
+def _newest(
+    connection: Connection, signs: Sequence[str], wanted: Sequence[Term], blocks: Sequence[str] = ()
+) -> dict[str, int]:
+    query = query_text(connection, wanted, signs, blocks)
+    return {row[0]: row[1] for row in connection.execute(NEWEST[connection.dialect.name], {"query": query, "hits": HITS})}
 
 
-def learn_title(connection: Connection, owner: str, conversation: str, title: str) -> None:
-    """The conversation is found by this title from now on."""
-
-
-def forget_messages(connection: Connection, conversation: str, ids: Sequence[str] | None = None) -> None:
-    """The texts of these messages, or of all, are found no more."""
-
-
-def forget_conversation(connection: Connection, conversation: str) -> None:
-    """Its title and its texts are found no more."""
-
-
-def learn_again(connection: Connection, ids: Sequence[str]) -> None:
-    """The texts of these messages, which have ended, are found from now on."""
-
-
-def learn_all(connection: Connection) -> None:
-    """Every text and title that is not yet found is found from now on."""
+def _newest_blocks(connection: Connection) -> list[str]:
+    """The words of the newest two blocks; none where these are all."""
+    last = connection.scalar(select(func.max(indexed.c.id))) or 0
+    return [block_word(last), block_word(last - BLOCK)] if last >= 2 * BLOCK else []

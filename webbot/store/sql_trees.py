@@ -16,7 +16,7 @@ from webbot.messages import Conversation, File, Message
 from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
 from webbot.store import sql_files as file_rows
-from webbot.store import sql_search as texts
+from webbot.store import sql_index as index
 from webbot.store.sql_rows import message_row
 from webbot.store.sql_schema import messages
 
@@ -28,7 +28,7 @@ def make(
 ) -> Conversation:
     """A new conversation with these messages as its only branch."""
     made = conversation_rows.make(connection, owner, title=title, role=role, model=model)
-    texts.learn_title(connection, owner, made, title)
+    index.learn_title(connection, owner, made, title)
     said = [replace(message, id=str(at), parent=str(at - 1) if at else "") for at, message in enumerate(beginning)]
     _write(connection, owner, made, said, tip=said[-1].id if said else "")
     return conversation_rows.find(connection, owner, made)
@@ -43,7 +43,7 @@ def add(
         connection, owner, title=about.title, titled_by=about.titled_by, role=about.role, pinned=about.pinned,
         speaks=about.speaks, markup=about.markup, model=about.model, created_at=about.created_at, updated_at=about.updated_at,
     )
-    texts.learn_title(connection, owner, made, about.title)
+    index.learn_title(connection, owner, made, about.title)
     _write(connection, owner, made, said, tip=about.tip)
     for file, text, data in files:
         file_rows.put(connection, made, file, text, data)
@@ -69,7 +69,7 @@ def _write(connection: Connection, owner: str, conversation: str, said: Sequence
         ))
     for portion in branches.portions(rows):
         connection.execute(insert(messages), [message_row(message, conversation, shown=False) for message in portion])
-    texts.learn_messages(connection, owner, conversation, rows)
+    index.learn_messages(connection, owner, conversation, rows)
     shown = branches.newest_behind(connection, conversation, ids.get(tip, ""))
     branches.mark_shown(connection, conversation, shown)
     connection.execute(conversation_rows.setting(conversation, tip=shown, **branches.marks(connection, conversation)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select, update
@@ -12,8 +12,8 @@ from webbot.errors import Conflict, NotFound
 from webbot.messages import Conversation, Message
 from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
+from webbot.store import sql_index as index
 from webbot.store import sql_messages as message_rows
-from webbot.store import sql_search as texts
 from webbot.store.sql_rows import message_row, usage_value
 from webbot.store.sql_schema import messages
 
@@ -35,7 +35,7 @@ def begin(
     if parent != known.tip:
         branches.mark_shown(connection, conversation, parent)
     connection.execute(insert(messages), [message_row(asked, conversation, shown=True)])
-    texts.learn_messages(connection, owner, conversation, [asked])
+    index.learn_messages(connection, owner, conversation, [asked])
     answer = _answer(connection, owner, conversation, asked)
     return message_rows.find(connection, owner, conversation, asked.id), answer
 
@@ -77,18 +77,29 @@ def save(connection: Connection, owner: str, conversation: str, answer: Message)
             raise NotFound(message_rows.NO_MESSAGE)
         raise Conflict(ENDED)
     if answer.status != "streaming":
-        texts.learn_messages(connection, owner, conversation, [answer])
+        index.learn_messages(connection, owner, conversation, [answer], anew=True)
 
 
 def fail(connection: Connection, sentence: str, running: Collection[str]) -> int:
     """Every answer that is still streaming becomes failed, but those of the conversations in `running`; returns how many."""
     streaming = select(messages.c.id, messages.c.conversation).where(messages.c.status == "streaming")
     lost = [id for id, conversation in connection.execute(streaming) if conversation not in running]
-    for ids in branches.portions(lost):
+    return _end(connection, lost, status="failed", error=sentence)
+
+
+def stop(connection: Connection, conversation: str) -> None:
+    """The answer that is streaming ends where it is."""
+    streaming = select(messages.c.id).where(messages.c.conversation == conversation, messages.c.status == "streaming")
+    _end(connection, connection.scalars(streaming).all(), status="stopped")
+
+
+def _end(connection: Connection, answers: Sequence[str], **values: str) -> int:
+    ended = 0
+    for ids in branches.portions(answers):
         change = update(messages).where(messages.c.id.in_(ids), messages.c.status == "streaming")
-        connection.execute(change.values(status="failed", error=sentence))
-    texts.learn_again(connection, lost)
-    return len(lost)
+        ended += connection.execute(change.values(**values)).rowcount
+    index.learn_ended(connection, answers)
+    return ended
 
 
 def show(connection: Connection, owner: str, conversation: str, message: str) -> Conversation:

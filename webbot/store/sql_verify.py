@@ -30,9 +30,33 @@ RULES = (
             SELECT 1 FROM messages WHERE status = 'streaming' GROUP BY conversation HAVING count(*) > 1
         ) AS twice
     """),
+    ("{count} texts are not found by search.", """
+        SELECT count(*) FROM messages WHERE status <> 'streaming' AND NOT EXISTS (
+            SELECT 1 FROM indexed WHERE indexed.conversation = messages.conversation AND indexed.message = messages.id
+        )
+    """),
+    ("{count} titles are not found by search.", """
+        SELECT count(*) FROM conversations WHERE NOT EXISTS (
+            SELECT 1 FROM indexed WHERE indexed.conversation = conversations.id AND indexed.message = ''
+        )
+    """),
+    ("Search finds {count} texts that are not there.", """
+        SELECT count(*) FROM indexed WHERE message <> '' AND NOT EXISTS (
+            SELECT 1 FROM messages WHERE messages.id = indexed.message AND messages.conversation = indexed.conversation
+        )
+    """),
     ("{count} links let read a message that is not there.", """
         SELECT count(*) FROM shares
         WHERE NOT EXISTS (SELECT 1 FROM messages WHERE id = shares.tip AND conversation = shares.conversation)
+    """),
+)
+# FTS5 keeps the words of a text in a table of its own.
+IN_SQLITE = (
+    ("The words of {count} texts are lost.", """
+        SELECT count(*) FROM indexed WHERE id NOT IN (SELECT id FROM search_docsize)
+    """),
+    ("Search has the words of {count} texts that are not there.", """
+        SELECT count(*) FROM search_docsize WHERE id NOT IN (SELECT id FROM indexed)
     """),
 )
 
@@ -50,6 +74,9 @@ def damage(connection: Connection) -> list[str]:
 
 def _damaged_file(connection: Connection) -> list[str]:
     found = []
+    for sentence, query in IN_SQLITE:
+        if count := connection.scalar(text(query)):
+            found.append(sentence.format(count=count))
     told = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
     if told != ["ok"]:
         found.append(f"The file is damaged: {'; '.join(told)}.")
