@@ -6,8 +6,11 @@ its server's programs are not installed.
 
 from __future__ import annotations
 
+from tests.servers import redis_url
+from webbot.store.redis import RedisStore
 from webbot.store.sql import SqlStore
 
 STORES = {
     "sqlite": lambda folder: SqlStore(f"sqlite:///{folder}/webbot.db"),
+    "redis": lambda folder: RedisStore(redis_url(folder)),
 }

@@ -1,29 +1,17 @@
-"""The words of titles, as they are kept and looked for: each between blanks."""
+"""The words of titles, as they are kept and looked for: each between blanks, so that a phrase is a part of a text."""
 
 from __future__ import annotations
 
 from webbot.store.redis_keys import raw
-
-SEARCH_LENGTH = 200  # characters of a search that count
+from webbot.store.words import terms, words
 
 
 def title_words(title: str) -> bytes:
-    return raw(f" {' '.join(_words(title))} ")
+    return raw(f" {' '.join(words(title))} ")
 
 
 def wanted_words(search: str) -> list[bytes] | None:
-    """What must all stand in the words of a title; the last one may be only begun. Nothing for an empty search, None where
-    nothing can be found."""
+    """What must all stand in the words of a title. Nothing for an empty search, None where nothing can be found."""
     if not search.strip():
         return []
-    words = _words(search[:SEARCH_LENGTH])
-    if not words:
-        return None
-    return [raw(f" {word} ") for word in words[:-1]] + [raw(f" {words[-1]}")]
-
-
-def _words(text: str) -> list[str]:
-    import re
-    import unicodedata
-
-    return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+    return [raw(f" {' '.join(term.words)}{'' if term.begun else ' '}") for term in terms(search)] or None
