@@ -152,15 +152,9 @@ class Leonid:
             elif isinstance(event, Failed):
                 raise problem_of(event, retry_after=5 if event.status in (429, 503) else None)
             elif isinstance(event, Cancelled):
-                self._check_there(reply)
+                if not self.services.closing.is_set():
+                    raise Dismissed  # the user was disconnected by way of another web process
                 raise Unavailable("The server stops. Please try again in a moment.", retry_after=5)
-
-    def _check_there(self, reply: Reply) -> None:
-        """Raises Dismissed when the user was disconnected by way of another web process."""
-        try:
-            self.services.store.conversation(reply.owner, reply.conversation)
-        except NotFound:
-            raise Dismissed() from None
 
 
 class Users:
