@@ -6,6 +6,7 @@ import { listenToUndo } from "./undo.js";
 import { word } from "./words.js";
 
 const PAUSE = 150; // milliseconds after the last letter
+const PAGE = 100; // conversations that a list has at first
 
 export class List {
   /** @param {HTMLElement} place @param {HTMLInputElement} search */
@@ -13,6 +14,7 @@ export class List {
     this.place = place;
     this.search = search;
     this.current = place.querySelector("a[aria-current]")?.getAttribute("data-conversation") ?? "";
+    this.words = search.value.trim();
     this.timer = 0;
     this.asked = 0;
     search.addEventListener("input", () => {
@@ -38,12 +40,14 @@ export class List {
     return /** @type {HTMLAnchorElement[]} */ ([...this.place.querySelectorAll("a[data-conversation]")]);
   }
 
-  /** Asks for the list as the search box wants it; of several requests the newest one wins. @param {number} [limit] */
-  async find(limit) {
+  /** Asks for the list as the search box wants it, as long as it is now; of several requests the newest one wins. */
+  async find() {
     const number = ++this.asked;
     const words = this.search.value.trim();
+    const limit = words === this.words ? Math.max(PAGE, this.links.length) : PAGE;
+    this.words = words;
     this.remember(words);
-    const query = new URLSearchParams({ q: words, current: this.current, ...(limit && { limit: String(limit) }) });
+    const query = new URLSearchParams({ q: words, current: this.current, limit: String(limit) });
     const html = await page(`/list?${query}`).catch(() => null);
     if (html !== null && number === this.asked) this.put(html);
   }
@@ -80,21 +84,15 @@ export class List {
     first?.focus();
   }
 
-  /** The list changed in another tab or on another device. */
-  changed() {
-    if (this.place.querySelector("form.renaming")) return; // not under the hands of who is typing
-    this.find(Math.max(this.links.length, 1) > 100 ? this.links.length : undefined);
-  }
-
   /** A list that the server sent by itself; while a search is on, or more is shown, it would be the wrong one. @param {string} html */
   show(html) {
-    if (this.search.value.trim() || this.links.length > 100) this.changed();
+    if (this.search.value.trim() || this.links.length > PAGE) this.find();
     else this.put(html);
   }
 
   /** @param {string} html */
   put(html) {
-    if (this.place.querySelector("form.renaming")) return;
+    if (this.place.querySelector("form.renaming")) return; // not under the hands of who is typing
     const focused = /** @type {HTMLElement | null} */ (document.activeElement?.closest("#list li"));
     const key = focused?.querySelector("a")?.dataset.conversation;
     const button = document.activeElement instanceof HTMLButtonElement;

@@ -4,7 +4,7 @@ import { Refusal, page, post } from "./server.js";
 import { showUndo } from "./undo.js";
 
 /**
- * @typedef {{place: HTMLElement, current: string, changed: () => void, links: HTMLAnchorElement[]}} List
+ * @typedef {{place: HTMLElement, current: string, find: () => void, links: HTMLAnchorElement[]}} List
  * @param {List} list
  */
 export function listenToManaging(list) {
@@ -76,7 +76,7 @@ async function act(form, box, button, list) {
       return;
     }
     /** @type {HTMLElement | null} */ (form.closest("[popover]"))?.hidePopover?.();
-    list.changed();
+    list.find();
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     complain(box, refusal.sentence);
@@ -95,7 +95,7 @@ function gone(box, reply, list) {
   (list.links[place + 1] ?? list.links[place - 1])?.focus();
   list.links[place]?.closest("li")?.remove();
   showUndo(reply.undo_html);
-  list.changed();
+  list.find();
 }
 
 /** @param {HTMLElement} box @param {string} sentence */

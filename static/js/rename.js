@@ -3,7 +3,7 @@ import { Refusal, page, post } from "./server.js";
 
 /**
  * @param {HTMLAnchorElement} link
- * @param {{changed: () => void, place: HTMLElement}} list
+ * @param {{find: () => void, place: HTMLElement}} list
  */
 export function rename(link, list) {
   const key = link.dataset.conversation ?? "";
@@ -26,7 +26,7 @@ export function rename(link, list) {
     form.remove();
     link.hidden = false;
     if (back) link.focus();
-    list.changed();
+    list.find();
   };
   input.addEventListener("input", () => input.setCustomValidity(""));
   input.addEventListener("keydown", (event) => {

@@ -7,7 +7,7 @@ export function showUndo(html) {
   if (place) place.innerHTML = html;
 }
 
-/** @param {{changed: () => void}} list */
+/** @param {{find: () => void}} list */
 export function listenToUndo(list) {
   document.getElementById("undo")?.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -18,7 +18,7 @@ export function listenToUndo(list) {
       showUndo(undo_html);
       if (!path.endsWith("/restore")) return;
       if (location.pathname === "/") location.assign(url); // it was the open one
-      else list.changed();
+      else list.find();
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
       const text = form.closest(".undo")?.querySelector("p");
