@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -21,3 +23,11 @@ def hold(data: Path) -> IO[str]:
         file.close()
         raise SettingsError("Another webbot uses the folder {folder}. Set WEBBOT_DATA for a second one.", folder=data) from None
     return file
+
+
+@contextmanager
+def one_at_a_time(data: Path) -> Iterator[None]:
+    """The web processes of one server wait for one another here, for what they must not do together."""
+    with (data / "opening").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -13,10 +13,13 @@ from webbot.engines.embedder import Embedder
 from webbot.engines.gguf import GgufEngine
 from webbot.engines.local import LocalEngine
 from webbot.engines.remote import RemoteEngine, list_models
+from webbot.errors import SettingsError
 from webbot.models.catalog import Found
 from webbot.models.fleet import Fleet
 from webbot.models.hearing import Hearing
+from webbot.models.household import Household
 from webbot.models.upstream import Upstream
+from webbot.relay import RelayedChannels
 from webbot.settings import Settings
 from webbot.speech import weights
 from webbot.speech.transcribe import Transcriber
@@ -44,6 +47,31 @@ def open_store(at: StoreAddress) -> Store:
     from webbot.store.sql import SqlStore
 
     return SqlStore(at.url)
+
+
+def relay_url(settings: Settings) -> str:
+    """The Redis through which web processes tell one another what happens; "" where there is none. Raises SettingsError."""
+    named = settings.redis or settings.store
+    if not named:
+        return ""
+    at = address.read(named)
+    if at.kind == "redis":
+        return at.url
+    if settings.redis:
+        raise SettingsError("WEBBOT_REDIS is the address of a Redis: redis://HOST/0.")
+    return ""
+
+
+def relay(settings: Settings) -> RelayedChannels | None:
+    """What reaches other web processes, where there is a Redis for it. Raises SettingsError."""
+    url = relay_url(settings)
+    return RelayedChannels(url) if url else None
+
+
+def household(settings: Settings) -> Household:
+    """The models of this machine, in processes of this one. Raises SettingsError."""
+    speech = hearing(settings)
+    return Household(settings, fleet(settings, speech), speech, embedder(settings))
 
 
 def fleet(settings: Settings, hearing: Hearing | None) -> Fleet:

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
+from pathlib import Path, PurePath
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 IS = "is"
@@ -19,18 +20,16 @@ IS = "is"
 
 def pack(value: Any) -> Any:
     """What json.dumps takes."""
+    if value is None or isinstance(value, str | int | float):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         told = {name: pack(part) for name, default in _fields(type(value)) if (part := getattr(value, name)) != default}
         return {IS: type(value).__name__, **told}
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
     if isinstance(value, Mapping):
         return {str(name): pack(part) for name, part in value.items()}
-    if isinstance(value, str | int | float | None):
-        return value
-    if isinstance(value, frozenset | set):
-        return sorted(map(pack, value))
-    return [pack(part) for part in value]
+    if isinstance(value, PurePath | bytes):
+        return str(value) if isinstance(value, PurePath) else base64.b64encode(value).decode("ascii")
+    return [pack(part) for part in (sorted(value) if isinstance(value, frozenset | set) else value)]
 
 
 def unpack(kind: Any, packed: Any) -> Any:
@@ -131,5 +130,6 @@ _PLAIN: dict[Any, Callable[[Any], Any]] = {
     int: lambda packed: _checked(packed, int),
     bool: lambda packed: _checked(packed, bool),
     float: lambda packed: float(_checked(packed, int, float)),
+    Path: lambda packed: Path(_checked(packed, str)),
     bytes: lambda packed: base64.b64decode(packed, validate=True),
 }

@@ -4,9 +4,9 @@
 `step` tells a long computation from a stuck one, `network` takes the network away.
 """
 
-from webbot.modelhost.host import HostState, ModelHost
+from webbot.modelhost.host import HostState, ModelHost, answered, socket_path
 from webbot.modelhost.serving import Worker, begin_anew, serve
 from webbot.modelhost.step import Step
 from webbot.modelhost.waiting import LEFT, awaited
 
-__all__ = ["LEFT", "HostState", "ModelHost", "Step", "Worker", "awaited", "begin_anew", "serve"]
+__all__ = ["LEFT", "HostState", "ModelHost", "Step", "Worker", "answered", "awaited", "begin_anew", "serve", "socket_path"]

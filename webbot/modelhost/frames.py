@@ -83,11 +83,13 @@ def pack_problem(problem: errors.Problem) -> dict[str, Any]:
     values = {name: value if isinstance(value, int | float | str) else str(value) for name, value in problem.values.items()}
     return {
         "class": type(problem).__name__, "sentence": problem.sentence, "values": values, "retry_after": problem.retry_after,
-        "parameter": problem.parameter, "code": problem.code,
+        "parameter": problem.parameter, "code": problem.code, "status": problem.status,
     }
 
 
 def unpack_problem(packed: dict[str, Any]) -> errors.Problem:
     kind = getattr(errors, packed["class"], errors.Unavailable)
     known = {name: packed[name] for name in ("retry_after", "parameter", "code")}
-    return kind(packed["sentence"], **known, **packed["values"])
+    problem = kind(packed["sentence"], **known, **packed["values"])
+    problem.status = packed.get("status", problem.status)
+    return problem

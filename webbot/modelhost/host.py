@@ -55,7 +55,7 @@ class ModelHost:
     ) -> None:
         self.name, self.command, self.patience = name, list(command), patience
         self.environment = dict(environment or {})
-        self.socket_path = _socket_path(runtime, name)
+        self.socket_path = socket_path(runtime, name)
         self.process: subprocess.Popen[bytes] | None = None
         self.busy, self._lock = 0, threading.Lock()
         self._state = HostState()
@@ -205,7 +205,7 @@ class ModelHost:
             connection.settimeout(self.patience)
             connection.connect(str(self.socket_path))
             frames.send(connection, request, payload)
-            yield from self._answer(connection)
+            yield from answered(connection, self.patience)
         except TimeoutError:
             log.error("%s gave no sign of life for %.0f s and is killed", self.name, self.patience)
             with contextlib.suppress(OSError):
@@ -218,27 +218,33 @@ class ModelHost:
         finally:
             connection.close()
 
-    def _answer(self, connection: socket.socket) -> Iterator[dict[str, Any]]:
+
+def answered(connection: socket.socket, patience: float) -> Iterator[dict[str, Any]]:
+    """The frames of the answer to the request that was sent; {} about every 50 ms while nothing comes.
+
+    Raises the Problem that came in place of one, TimeoutError after `patience` seconds without a sign of life, and another OSError
+    when the other end is lost.
+    """
+    heard = time.monotonic()
+    connection.settimeout(TICK_SECONDS)
+    reader = frames.Reader(connection)
+    while True:
+        try:
+            received = reader.next()
+        except TimeoutError:
+            if time.monotonic() - heard > patience:
+                raise
+            yield {}
+            continue
         heard = time.monotonic()
-        connection.settimeout(TICK_SECONDS)
-        reader = frames.Reader(connection)
-        while True:
-            try:
-                received = reader.next()
-            except TimeoutError:
-                if time.monotonic() - heard > self.patience:
-                    raise
-                yield {}
-                continue
-            heard = time.monotonic()
-            if "problem" in received:
-                raise frames.unpack_problem(received["problem"])
-            if "end" in received:
-                return
-            yield received["frame"]
+        if "problem" in received:
+            raise frames.unpack_problem(received["problem"])
+        if "end" in received:
+            return
+        yield received["frame"]
 
 
-def _socket_path(runtime: Path, name: str) -> Path:
+def socket_path(runtime: Path, name: str) -> Path:
     """A path in `runtime` that is short enough for a socket, else one in a folder of the system's temporary one."""
     runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = runtime / f"{name}-{os.getpid()}-{time.monotonic_ns() % 1_000_000}.sock"

@@ -31,7 +31,7 @@ class Worker(Protocol):
     """What a process with a model supplies.
 
     One with a method `step_seconds()`, how long its present computation has taken, is also killed when that hangs while nobody
-    waits for it.
+    waits for it. One with a method `close()` is closed at the end.
     """
 
     def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
@@ -44,10 +44,10 @@ class Worker(Protocol):
         """Answers one request, in a thread of its own. `gone()` is true once the client has left; {} is a heartbeat."""
 
 
-def serve(socket_path: str | Path, worker: Worker) -> None:
+def serve(socket_path: str | Path, worker: Worker, *, needs_network: bool = False) -> None:
     """Serves `worker` at `socket_path` until the parent closes stdin or SIGTERM comes. Call it in the main thread."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    if not network.leave():
+    if not needs_network and not network.leave():
         log.info("this process keeps its network: the system does not let it go without")
     _Server(str(socket_path), worker).run()
 
@@ -77,14 +77,23 @@ class _Server:
         threading.Thread(target=self._load, daemon=True).start()
         while not self.ended.wait(1.0):
             pass
+        self._close()
         # Threads may sit in a long computation of the model: nothing of it is worth waiting for.
         os._exit(0)
+
+    def _close(self) -> None:
+        try:
+            getattr(self.worker, "close", lambda: None)()
+        except Exception:
+            log.exception("it did not end cleanly")
 
     def _await_parent(self) -> None:
         """stdin is a pipe that only the parent holds: its end means that the parent is gone, however it died."""
         while sys.stdin.buffer.read(65536):
             pass
-        os._exit(0)
+        if not hasattr(self.worker, "close"):
+            os._exit(0)
+        self.ended.set()
 
     def _load(self) -> None:
         try:

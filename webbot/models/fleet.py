@@ -90,6 +90,18 @@ class Fleet:
                 return upstream.engine(bare)
         raise NotFound("There is no model {name} here. Please choose another one.", name=repr(name)[:80])
 
+    def resolved(self, name: str = "", *, known: bool = False) -> str:
+        """The name of the engine that answers to that name at this moment: another one for "", "llama" and "remote". Raises
+        NotFound."""
+        self.engine(name, known=known)
+        name = name or self.serving
+        if name == LOCAL:
+            name = self._local()
+        if name == REMOTE and not self.fixed and self._find(name) is None:
+            first = next((upstream.first() for upstream in self.upstreams), "")
+            return f"{REMOTE}/{first}" if first else REMOTE
+        return name
+
     def _local(self) -> str:
         """The model of this machine that answers where none is named; where none was ever set, the one that serves."""
         beside = self.settings.model or self.settings.gguf

@@ -29,7 +29,7 @@ from webbot.relay.wire import Entry, decode, encode, running_of
 from webbot.relay.writer import Writer
 
 AWAY = "The servers cannot agree on whose turn it is, because their Redis does not answer. Please try again in a moment."
-LOST = "The server that wrote this answer was lost. What it had written is kept."
+LOST = "The server stopped in the middle of this answer."  # as its end is stored
 SETTLE_SECONDS = keys.LEASE_SECONDS + keys.RENEW_SECONDS  # after this long away, who still has no lease is gone
 FLUSH_SECONDS = 2.0
 ENDS = Finished | Failed | Cancelled

@@ -103,8 +103,8 @@ class ModelViews:
         """The name of the server where the model computes; "" where that cannot be told."""
         settings, name = self.services.settings, state.name.removeprefix(f"{REMOTE}/")
         addresses = [settings.remote_url] if settings.remote_url else []
-        for upstream, address in zip(self.services.fleet.upstreams, [*addresses, settings.openai_url], strict=False):
-            if name == REMOTE or name in upstream.names():
+        for names, address in zip(self.services.upstream_names(), [*addresses, settings.openai_url], strict=False):
+            if name == REMOTE or name in names:
                 with suppress(ValueError):
                     return urlsplit(address).hostname or ""
         return ""

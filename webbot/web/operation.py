@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, jsonify, redirect
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,6 +12,7 @@ from webbot import metrics
 from webbot.engines.embedder import Embedder
 from webbot.errors import Problem
 from webbot.services import Services
+from webbot.shared.asking import SharedEmbedder
 from webbot.web import forms
 from webbot.web.problems import wants_json
 from webbot.web.views import Views
@@ -31,27 +34,26 @@ class Operation:
 
     def readyz(self) -> ResponseReturnValue:
         """200 when questions are answered and stored; else 503. Says what is loading and what failed either way."""
-        parts = {"language": _part(self.services.engine.state()), "store": self._store(), "speech": self._speech()}
+        parts = {
+            "language": _part(self.services.engine.state()), "store": _checked(self.services.store.check),
+            "speech": self._speech(),
+        }
         if self.services.embedder is not None:
             parts["embedding"] = self._embedding(self.services.embedder)
         needed = [parts["language"], parts["store"]]
+        if self.services.relay is not None:
+            parts["relay"] = _checked(self.services.relay.check)
+            needed.append(parts["relay"])
         # One that sleeps loads when somebody asks.
         ready = all(part["status"] in ("ready", "sleeping") for part in needed) and not self.services.closing.is_set()
         return jsonify(status="ready" if ready else "not ready", parts=parts), 200 if ready else 503
-
-    def _store(self) -> dict[str, object]:
-        try:
-            self.services.store.check()
-        except Problem as problem:
-            return {"status": "failed", "sentence": str(problem)}
-        return {"status": "ready"}
 
     def _speech(self) -> dict[str, object]:
         state = self.services.transcriber_state()
         return {"name": state["name"], "status": state["status"], "progress": state["progress"], "sentence": state["sentence"]}
 
     @staticmethod
-    def _embedding(embedder: Embedder) -> dict[str, object]:
+    def _embedding(embedder: Embedder | SharedEmbedder) -> dict[str, object]:
         state = embedder.state()
         return {"name": embedder.name, "status": state.status, "progress": state.progress, "sentence": state.sentence}
 
@@ -73,3 +75,11 @@ class Operation:
 
 def _part(state: object) -> dict[str, object]:
     return {name: getattr(state, name) for name in ("name", "status", "progress", "sentence")}
+
+
+def _checked(check: Callable[[], None]) -> dict[str, object]:
+    try:
+        check()
+    except Problem as problem:
+        return {"status": "failed", "sentence": str(problem)}
+    return {"status": "ready"}

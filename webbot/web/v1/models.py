@@ -16,7 +16,6 @@ from pydantic import BaseModel
 from webbot import __version__
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import NotFound
-from webbot.models import listing
 from webbot.models.fleet import LOCAL
 from webbot.services import Services
 from webbot.web.v1.operations import operation
@@ -65,7 +64,7 @@ class Models:
         return jsonify(objects[model])
 
     def _objects(self) -> dict[str, dict[str, object]]:
-        windows = {LOCAL: self._window(), **{state.name: state.context for state in listing.usable(self.services.fleet)}}
+        windows = {LOCAL: self._window(), **{state.name: state.context for state in self.services.usable()}}
         windows |= {name: 0 for other in self.others for name in other() if name not in windows}
         return {name: self._object(name, window) for name, window in windows.items()}
 
