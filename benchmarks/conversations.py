@@ -47,6 +47,7 @@ WORDS, COMMON, RARE, BEGUN = 5000, "water", "quetzalcoatl", "quetzal"
 PAGE = 100  # messages of a page
 DAY = 86400.0
 LONG = "c-long"
+USAGE = Usage(prompt_tokens=100, answer_tokens=50, first_token_seconds=0.1, seconds=1.5)
 TARGETS = {"list": 50, "search": 200, "open": 100, "turn": 10}  # milliseconds
 
 
@@ -100,7 +101,7 @@ def records(conversations: int, messages: int, long: int) -> Iterator[Record]:
             answer = place % 2 == 0
             message = Message(
                 role="assistant" if answer else "user", text=text, number=place, parent=parent, created_at=begun + 60 * place,
-                tokens=len(text) // 4, counted_by="echo", usage=Usage(100, 50, 0, 0.1, 1.5) if answer else None,
+                tokens=len(text) // 4, counted_by="echo", usage=USAGE if answer else None,
             )
             parent = f"{id}m{place:05}"
             given = asdict(message)
@@ -160,7 +161,7 @@ def turn(store: Store, id: str) -> None:
     """What a turn writes at least: the question with an empty answer, the answer as it grew once, its end."""
     _, answer = store.begin_turn(OWNER, id, Message(role="user", text="And how much water does that take?"))
     store.save_answer(OWNER, id, replace(answer, text="As much as "))
-    ended = replace(answer, text="As much as it takes.", status="complete", usage=Usage(100, 50, 0, 0.1, 1.5))
+    ended = replace(answer, text="As much as it takes.", status="complete", usage=USAGE)
     store.save_answer(OWNER, id, ended)
 
 
