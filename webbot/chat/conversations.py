@@ -118,8 +118,6 @@ class Conversations:
     def restore(self, owner: str, conversation: str) -> Conversation:
         """Brings a deleted conversation back. Raises NotFound once it is deleted for good."""
         restored = self.store.restore_conversation(owner, conversation)
-        if restored.tip and conversation not in self.channels.claimed():
-            self._end_lost(owner, conversation)
         self.told(owner, conversation, Changed())
         return restored
 
