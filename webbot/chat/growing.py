@@ -27,6 +27,10 @@ class Growing:
         self.parts = [reply.answer.text]
         self.saved = time.monotonic()
 
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
     def grow(self, text: str) -> None:
         if not text:
             return
@@ -39,7 +43,7 @@ class Growing:
         self._save(status=status, **fields)
 
     def _save(self, **fields: object) -> None:
-        answer = dataclasses.replace(self.answer, text="".join(self.parts), **fields)  # type: ignore[arg-type]
+        answer = dataclasses.replace(self.answer, text=self.text, **fields)  # type: ignore[arg-type]
         try:
             self.store.save_answer(self.reply.owner, self.reply.conversation, answer)
         except NotFound:

@@ -134,7 +134,8 @@ class Turn:
                 if isinstance(event, Delta):
                     answer.grow(event.text)
                 else:
-                    answer.end("complete", usage=event.usage, error=CUT if event.reason == "length" else "")
+                    error = CUT if event.reason == "length" else ""
+                    answer.end("complete", usage=event.usage, error=error, **self._counted(answer.text))
                     self.sight.forget(reply.owner, reply.conversation, reply.answer.number, self.engine)
                     self.finished = True
                 yield event
@@ -150,6 +151,13 @@ class Turn:
         except Exception:
             answer.end("failed", error="The answer ended unexpectedly. Please try again.")
             raise
+
+    def _counted(self, text: str) -> dict[str, Any]:
+        """The tokens of an answer, stored with it: else the memory would store them right after it, with a second write."""
+        try:
+            return {"tokens": self.engine.count([text])[0], "counted_by": self.engine.state().tokenizer}
+        except Problem:
+            return {}
 
     def _prepared(self, reply: Reply) -> Generator[Event]:
         """Waits until the model is loaded, and says how far it is; then what it sees. Raises TooLong and Unavailable."""
