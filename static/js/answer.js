@@ -1,16 +1,7 @@
 // The turns on the page: a new one comes in, its answer grows block by block, and at its end the stored turn takes its place.
 import { morph } from "./morph.js";
-import { focusIn, parsed, showFeedback, showPin, unfinished } from "./turn.js";
+import { focusIn, lastBlock, parsed, showFeedback, showPin, unfinished } from "./turn.js";
 import { word } from "./words.js";
-
-const BLOCKS = "p, li, ul, ol, blockquote, pre, pre > code, h1, h2, h3, h4, h5, h6, div, table, tbody, tr, td";
-
-/** The block at the end of `element`, if nothing but white space follows it. @param {Element | null} element */
-function lastBlock(element) {
-  let last = element?.lastChild ?? null;
-  while (last?.nodeType === Node.TEXT_NODE && !last.textContent?.trim()) last = last.previousSibling;
-  return last instanceof Element && last.matches(BLOCKS) ? last : null;
-}
 
 export class Turns {
   /** @param {HTMLElement} place @param {(texts: string[]) => void} lost what was being typed in a turn that left */

@@ -3,8 +3,8 @@
 import { acts } from "./acts.js";
 import { Turns } from "./answer.js";
 import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
 import { listenToEarlier } from "./earlier.js";
-import { Stream } from "./events.js";
 import { Files } from "./files.js";
 import { refresh } from "./fresh.js";
 import { listenToKeys } from "./keys.js";
@@ -48,22 +48,19 @@ const files = new Files(element("files"), /** @type {HTMLInputElement} */ (eleme
   },
   hear: (file) => composer.hear(file),
 });
-const stream = new Stream({
+const connection = new Connection(main, turns, {
+  here: () => (conversation ? here() : ""),
+  older,
   handle: (name, data) => handlers[name](data),
-  away: (on) => (element("away").hidden = !on),
   back: () => list.find(),
-  async refused() {
-    if (!conversation) return;
-    const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } }).catch(() => null);
-    if (answer?.status === 404) handlers.gone({});
-    else if (answer && [401, 403].includes(answer.status)) location.reload();
-  },
+  shown: showRunning,
 });
 
 const handlers = news({
-  turns, older, list, speaks, main, resync, showRunning,
+  turns, older, list, speaks, main, showRunning,
+  resync: (version) => connection.resync(version),
   sentence: (sentence) => voices.sentence(sentence, speaks.on),
-  gone: () => stream.close(),
+  gone: () => connection.close(),
 });
 
 // turns
@@ -145,45 +142,13 @@ function belongTo(id) {
 async function moveTo(made, place) {
   history.pushState(null, "", made.url);
   belongTo(made.conversation);
-  listen(place);
+  connection.listen(place);
   await refresh(); // what can be set of it
-}
-
-/** @param {string} place where the page is */
-function listen(place) {
-  const version = main.dataset.version;
-  stream.open(conversation ? `${here()}/events${version ? `?version=${version}` : ""}` : "/events", place);
-}
-
-let fetching = Promise.resolve();
-
-/** The page fetches itself anew, unless it is at that version of the conversation already. @param {number} version */
-function resync(version) {
-  stream.close();
-  fetching = fetching.then(async () => {
-    const place = Number(main.dataset.version) < version ? await fetchAnew() : "";
-    if (!stream.source) listen(place || stream.place);
-  });
-  return fetching;
-}
-
-/** Returns the place where the page is then, "" when it could not be fetched. */
-async function fetchAnew() {
-  if (older) location.assign(here());
-  const fresh = await refresh();
-  if (!fresh) return "";
-  const { place = "", version } = fresh.main.dataset;
-  main.dataset.version = version;
-  turns.place.dataset.first = fresh.turns.dataset.first;
-  turns.replace(fresh.turns.childNodes);
-  showMemory(turns.place, { memory_html: fresh.memory, files_html: fresh.files });
-  showRunning();
-  return place;
 }
 
 listenToMarks(turns.place, {
   read: (text, button) => voices.read(text, button),
-  act: acts({ turns, here, begin, arrived, resync }),
+  act: acts({ turns, here, begin, arrived, resync: (version) => connection.resync(version) }),
 });
 listenToEarlier(turns, talk);
 listenToOptions();
@@ -212,4 +177,4 @@ if (conversation) belongTo(conversation);
 else composer.belongsTo("");
 follow.toEnd(false);
 if (matchMedia("(pointer: fine)").matches && !location.hash) composer.focus();
-listen(main.dataset.place ?? "");
+connection.listen(main.dataset.place ?? "");

@@ -1,5 +1,14 @@
 // One turn of the page: what is read off it and shown at it. Knows neither the stream nor the server.
 
+const BLOCKS = "p, li, ul, ol, blockquote, pre, pre > code, h1, h2, h3, h4, h5, h6, div, table, tbody, tr, td";
+
+/** The block at the end of `element`, if nothing but white space follows it. @param {Element | null} element */
+export function lastBlock(element) {
+  let last = element?.lastChild ?? null;
+  while (last?.nodeType === Node.TEXT_NODE && !last.textContent?.trim()) last = last.previousSibling;
+  return last instanceof Element && last.matches(BLOCKS) ? last : null;
+}
+
 /** @param {string} html @returns {HTMLElement | null} */
 export function parsed(html) {
   const template = document.createElement("template");

@@ -41,14 +41,17 @@ def message(number: int, text: str, role: str = "user", **more: Any) -> dict[str
     html = question_html(text) if role == "user" else answer_html(text)
     return {
         "id": f"{role[0]}{number}", "number": number, "html": html, "text": text, "status": "complete", "error": "",
-        "spoken": {}, "usage": None, "seen": True,
+        "spoken": {}, "usage": None, "seen": True, "pinned": False, "feedback": "", "versions": None,
+        "goes_on": more.get("status") in ("stopped", "failed") and bool(text),
     } | more
 
 
 def turn(number: int, question: str, answer: str | None, *, seen: bool = True, last: bool = False, **more: Any) -> dict[str, Any]:
-    spoken = more.pop("spoken", {})
+    spoken, pinned = more.pop("spoken", {}), more.pop("pinned", False)
+    versions = more.pop("question_versions", None)
     said = None if answer is None else message(number + 1, answer, "assistant", seen=seen, **more)
-    return {"question": message(number, question, seen=seen, spoken=spoken), "answer": said, "last": last}
+    asked = message(number, question, seen=seen, spoken=spoken, pinned=pinned, versions=versions)
+    return {"question": asked, "answer": said, "last": last, "pinned": pinned}
 
 
 def turns() -> list[dict[str, Any]]:
@@ -56,9 +59,11 @@ def turns() -> list[dict[str, Any]]:
     spoken = {"language": "en", "language_name": "English", "seconds": 2.14, "took": 0.41}
     return [
         turn(1, "My name is Lisa and I have a dog called Rex.", "Nice to meet you, Lisa. Rex is a fine name.", seen=False),
-        turn(3, "List the first planets as a table", TABLE, usage=usage),
-        turn(5, "Write Python that prints the first seven squares", PYTHON, usage=usage),
-        turn(7, "A story, please", "Deep in a library lived a", status="stopped"),
+        turn(3, "List the first planets as a table", TABLE, usage=usage, pinned=True),
+        turn(5, "Write Python that prints the first seven squares", PYTHON, usage=usage, feedback="up",
+             versions={"number": 2, "count": 3, "previous": "a61", "next": "a63"}),
+        turn(7, "A story, please", "Deep in a library lived a", status="stopped",
+             question_versions={"number": 2, "count": 2, "previous": "u70", "next": ""}),
         turn(9, "And now?", "", status="failed", error="The server stopped in the middle of this answer."),
         turn(11, "What is the capital of France?", "Paris is the capital of France.", spoken=spoken, usage=usage, last=True),
     ]
@@ -157,8 +162,15 @@ def page(kind: str) -> dict[str, Any]:
 def view(kind: str = "talk") -> dict[str, Any]:
     """What the server passes to talk.html."""
     memory = {
-        "context": 8192, "role": 120, "memory": 4310, "question": 14, "reserve": 3748, "memory_limit": 6024, "first": 3,
+        "context": 8192, "role": 120, "files": 500, "pinned": 300, "memory": 4310, "question": 14, "reserve": 2948,
+        "memory_limit": 6024, "held_limit": 3012, "first": 3,
     }
+    files = [
+        {"id": "f1", "name": "notes <about> the north.md", "size": 61_440, "picture": False, "small": True, "seen": 500,
+         "whole": 15_360},
+        {"id": "f2", "name": "list.txt", "size": 900, "picture": False, "small": True, "seen": 120, "whole": 120},
+        {"id": "f3", "name": "view.png", "size": 120_000, "picture": True, "small": True, "seen": 0, "whole": 0},
+    ]
     titles = [("c1", "A dragon in the library", True), ("c2", "Capitals of the north", False), ("c3", "Squares <in> C", False)]
     groups = [
         {"heading": "Pinned", "items": [{"id": "c0", "title": "Shopping for Saturday", "pinned": True, "running": False}]},
@@ -171,16 +183,18 @@ def view(kind: str = "talk") -> dict[str, Any]:
     talking = kind != "welcome"
     conversation = {
         "id": "c1", "title": "A dragon in the library", "role": "You help.", "role_name": "Friendly", "speaks": False,
-        "markup": "markdown", "pinned": False,
+        "markup": "markdown", "pinned": False, "version": 7,
     }
     return {
         "conversation": conversation if talking else None, "current": "c1" if talking else None, "search": "",
-        "conversations": {"groups": groups if talking else [], "more": None, "newer": None, "titles_only": False}, "turns": turns() if talking else [], "edge": "u3" if talking else None,
+        "conversations": {"groups": groups if talking else [], "more": None, "newer": None, "titles_only": False},
+        "turns": turns() if talking else [], "edge": "u3" if talking else None, "first": 3, "older": False,
+        "files": files if talking else [], "place": "a12.30" if talking else "",
         "memory": memory if talking else None, "earlier": "/c/c1?before=1" if talking else None, "trouble": None, "draft": "",
         "roles": roles, "default_role": "You help.", "models": models("starter" if kind == "welcome" else "ready"),
         "welcome": text_html("h2. What is on your mind?\n\nWrite, or press the microphone and talk."),
         "tries": ["What is the capital of France?", "Tell me a story about a dragon", "Write Python that prints ten squares"],
-        "limits": {"upload_mb": 64, "audio_seconds": 600, "question_bytes": 65536},
+        "limits": {"upload_mb": 64, "audio_seconds": 600, "question_bytes": 65536, "file_mb": 16},
         "help": text_html("h2. Talking\n\nPress the microphone."),
     }
 
@@ -203,6 +217,8 @@ def drawing_app() -> Flask:
             shown["models"] = models(request.args["models"])
         if "trouble" in request.args:
             shown["trouble"] = request.args["trouble"]
+        if "cut" in request.args:
+            shown["turns"][-1]["answer"] |= {"status": "stopped", "goes_on": True}
         if "preparing" in request.args:
             shown["turns"][-1]["answer"] |= {
                 "status": "streaming", "text": "", "html": "",

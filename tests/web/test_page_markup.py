@@ -1,6 +1,7 @@
 """The templates over a made-up view model: what a reader without script, a screen reader and the strict policy need."""
 
 import functools
+import itertools
 import re
 from html.parser import HTMLParser
 
@@ -16,10 +17,11 @@ PAGES = (
     "talk.html?preparing=1", "models.html", "models.html?kind=empty", "models.html?kind=failed&trouble=No.", "help.html",
     "preferences.html", "enter.html?trouble=Wrong.", "problem.html",
 )
-VOID = {"meta", "link", "input", "br", "hr", "rect", "use"}
+VOID = {"meta", "link", "input", "br", "hr", "rect", "use", "img"}
 # The routes that the pages may lead to, as the server has them.
 ADDRESSES = re.compile(
-    r"/($|turns$|c/[\w]+(/(turns|edit|again|stop|role|options|model|clear|delete))?$|help|api$|preferences$|enter$|"
+    r"/($|turns$|c/[\w]+(/(turns|edit|again|on|show|pin|feedback|files/\w+(/delete)?|stop|role|options|model|clear|delete))?$|"
+    r"c/\w+/(manage|share|unshare|restore|export.json|export.md)$|deleted/forget$|import$|export.json$|help|api$|preferences$|enter$|"
     r"session_out$|models(/(load|use|pull|cancel|unload|remove))?$|static/)"
 )
 
@@ -66,7 +68,8 @@ def test_nothing_is_inline_and_nothing_comes_from_outside(draw, path):
     tree = Tree(draw(path))
     for tag, attributes in tree.elements:
         assert not [name for name in attributes if name == "style" or name.startswith("on")], (tag, attributes)
-        assert tag not in ("style", "img", "iframe", "base")
+        assert tag not in ("style", "iframe", "base")
+        assert tag != "img" or re.fullmatch(r"/c/c1/files/\w+", attributes["src"]), "only files of the conversation"
         assert tag != "script" or attributes.get("src", "").startswith("/static/")
         for name in ("src", "href", "action", "formaction"):
             address = attributes.get(name)
@@ -121,8 +124,9 @@ def test_what_was_typed_stays_text(draw):
 def test_without_script_every_act_is_a_form(draw):
     html = draw("talk.html")
     actions = {(form.get("method"), form.get("action")) for form in Tree(html).all("form")}
-    for act in ("turns", "stop", "again", "edit", "role", "options", "clear", "delete"):
+    for act in ("turns", "stop", "again", "edit", "show", "pin", "files/f1/delete", "role", "options", "clear", "delete"):
         assert ("post", f"/c/c1/{act}") in actions
+    assert "/c/c1/feedback" in {button.get("formaction") for button in Tree(html).all("button")}
     assert 'enctype="multipart/form-data"' in html and 'type="file" name="file"' in html
     assert "at most 10 min and 64 MB" in html
 
@@ -137,16 +141,50 @@ def test_forgotten_turns_are_marked_and_the_line_stands_before_the_first_remembe
 def test_the_meter_adds_up(draw):
     html = draw("talk.html")
     rectangles = re.findall(r'<rect class="(\w+)" x="([\d.]+)" width="([\d.]+)"', html)
-    assert [name for name, _, _ in rectangles] == ["role", "memory", "question"]
-    assert float(rectangles[1][2]) == pytest.approx(4310 * 100 / 8192, abs=0.01)
-    assert float(rectangles[2][1]) == pytest.approx(float(rectangles[1][1]) + float(rectangles[1][2]), abs=0.02)
+    assert [name for name, _, _ in rectangles] == ["role", "files", "pinned", "memory", "question"]
+    assert float(rectangles[3][2]) == pytest.approx(4310 * 100 / 8192, abs=0.01)
+    for before, rectangle in itertools.pairwise(rectangles):
+        assert float(rectangle[1]) == pytest.approx(float(before[1]) + float(before[2]), abs=0.02)
     assert "remembers 4,310 of 6,024 tokens" in html
 
 
-def test_only_the_last_turn_can_be_asked_again(draw):
+def turns_of(html):
+    return {name: rest for name, rest in re.findall(r'<article class="[^"]*" id="m(\w+)"(.*?)</article>', html, re.DOTALL)}
+
+
+def test_every_turn_can_be_edited_pinned_and_answered_again(draw):
+    for name, turn in turns_of(draw("talk.html")).items():
+        for act in ("edit", "pin", "again"):
+            assert f'action="/c/c1/{act}"' in turn, (name, act)
+        assert f'value="{name}"' in turn
+
+
+def test_only_the_last_answer_can_be_gone_on_with(draw):
     html = draw("talk.html")
-    assert html.count('name="message"') == 1 and 'value="u11"' in html
-    assert html.index('id="mu11"') < html.index('form="again"')
+    assert 'formaction="/c/c1/on"' not in html
+    assert 'formaction="/c/c1/on"' in draw("talk.html?cut=1")
+
+
+def test_versions_lead_to_those_beside(draw):
+    turns = turns_of(draw("talk.html"))
+    assert re.findall(r'name="message" value="(a6\d)"', turns["u5"]) == ["a61", "a63"]
+    assert re.findall(r'name="message" value="(u70|)"( disabled)?', turns["u7"]) == [("u70", ""), ("", " disabled")]
+    assert "Version of the question 2 / 2" in turns["u7"] and "Version of the answer 2 / 3" in turns["u5"]
+    assert "versions" not in turns["u11"]
+
+
+def test_marks_of_people_are_shown(draw):
+    turns = turns_of(draw("talk.html"))
+    assert re.findall(r'name="pinned" value="(\w+)" aria-pressed="(\w+)"', turns["u3"]) == [("off", "true")]
+    assert re.findall(r'name="feedback" value="(\w*)" data-mark="\w+" aria-pressed="(\w+)"', turns["u5"]) == [
+        ("", "true"), ("down", "false")
+    ]
+
+
+def test_files_say_how_much_of_them_is_read(draw):
+    html = draw("talk.html")
+    assert "500 of 15,360 tokens are read" in html and "all 120 tokens are read" in html
+    assert "kept, not read by the model" in html and "notes &lt;about&gt; the north.md" in html
 
 
 def test_the_line_about_the_models(draw):

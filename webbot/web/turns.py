@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, g, jsonify, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from webbot.errors import NotFound, Problem, Unusable
-from webbot.messages import Conversation, Message
+from webbot.messages import Conversation, Feedback, Message
 from webbot.reply import Reply, follow
 from webbot.services import Services
 from webbot.web import forms
@@ -176,7 +176,7 @@ class Turns:
 
     def feedback(self, conversation: str) -> ResponseReturnValue:
         forms.only("message", "feedback")
-        feedback = forms.choice("feedback", "", "up", "down") or ""
+        feedback = cast(Feedback, forms.choice("feedback", "", "up", "down") or "")
         return self._marked(conversation, lambda message: self.chat.judge(g.owner, conversation, message, feedback))
 
     def _marked(self, conversation: str, mark: Callable[[str], Message]) -> ResponseReturnValue:

@@ -63,7 +63,7 @@ export class Microphone {
     });
     this.session = session;
     this.to("asking");
-    const late = setTimeout(() => this.wait(session), PATIENCE);
+    const late = setTimeout(() => this.session === session && this.wait(), PATIENCE);
     try {
       if (await session.open()) this.listen();
     } catch (error) {
@@ -74,9 +74,8 @@ export class Microphone {
     }
   }
 
-  /** The browser asks the person, who can still cancel. @param {Session} session */
-  wait(session) {
-    if (this.state !== "asking" || this.session !== session) return;
+  /** The browser asks the person, who can still cancel. */
+  wait() {
     this.composer.setListening(true, {});
     this.strip.show(this.word("voice-waiting"));
   }
