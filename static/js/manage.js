@@ -41,9 +41,9 @@ async function open(menu, form) {
   const title = content.querySelector("[data-title]")?.getAttribute("data-title") ?? "";
   menu.querySelector("h2")?.replaceChildren(title);
   const { top, right } = form.getBoundingClientRect();
-  menu.style.setProperty("--top", `${Math.max(8, Math.min(top, innerHeight - 480))}px`);
   menu.style.setProperty("--left", `${right}px`);
   menu.showPopover();
+  menu.style.setProperty("--top", `${Math.max(8, Math.min(top, innerHeight - menu.scrollHeight - 12))}px`);
   /** @type {HTMLInputElement | null} */ (content.querySelector("input[name=title]"))?.focus();
 }
 

@@ -21,8 +21,11 @@ export function rename(link, list) {
   input.select();
   input.focus();
 
+  let open = true;
   /** @param {boolean} back whether the keyboard goes on in the list */
   const end = (back) => {
+    if (!open) return; // what is removed loses the focus, and is told so
+    open = false;
     form.remove();
     link.hidden = false;
     if (back) link.focus();
@@ -35,7 +38,7 @@ export function rename(link, list) {
     event.preventDefault();
     end(true);
   });
-  input.addEventListener("blur", () => form.isConnected && !form.getAttribute("aria-busy") && input.validity.valid && end(false));
+  input.addEventListener("blur", () => !form.getAttribute("aria-busy") && input.validity.valid && end(false));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     form.setAttribute("aria-busy", "true");

@@ -7,7 +7,7 @@ offset; limit.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from flask import g, request, session
@@ -45,11 +45,13 @@ class ListViews:
         limit, offset = max(1, min(limit, MOST_LISTED)), min(offset, 2**31)
         found = self.store.conversations(owner, search=search, limit=limit + 1, offset=offset) if owner else ()
         running = self.chat.channels.claimed() if found else ()
-        groups: dict[str, list[View]] = {}
-        for conversation in found[:limit]:
-            groups.setdefault(_heading(conversation), []).append(self.item(conversation, running))
+        groups: list[View] = []
+        for heading, conversation in zip(_headings(found[:limit]), found, strict=False):
+            if not groups or groups[-1]["heading"] != heading:
+                groups.append({"heading": heading, "items": []})
+            groups[-1]["items"].append(self.item(conversation, running))
         return {
-            "groups": [{"heading": heading, "items": items} for heading, items in groups.items()],
+            "groups": groups,
             "more": offset + limit if len(found) > limit else None,
             "newer": max(0, offset - limit) if offset else None,
             "titles_only": bool(search) and not self.store.searches_texts,
@@ -85,15 +87,15 @@ def _deleted() -> list[list[Any]]:
     return [each for each in session.get("deleted", ()) if 0 <= now - each[2] < UNDO_SECONDS]
 
 
-def _heading(conversation: Conversation) -> str:
-    if conversation.pinned:
-        return gettext("Pinned")
+def _headings(conversations: Sequence[Conversation]) -> list[str]:
+    """For each its group. One from elsewhere stands above others though it was written before them: it counts as new as they."""
     midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
-    age = midnight - conversation.updated_at
-    if age <= 0:
-        return gettext("Today")
-    if age <= DAY:
-        return gettext("Yesterday")
-    if age <= 7 * DAY:
-        return gettext("Last week")
-    return gettext("Earlier")
+    names = [gettext("Pinned"), gettext("Today"), gettext("Yesterday"), gettext("Last week"), gettext("Earlier")]
+    found: list[str] = []
+    oldest = len(names) - 1
+    for conversation in reversed(conversations):
+        days = (midnight - conversation.updated_at) / DAY
+        age = 1 if days <= 0 else 2 if days <= 1 else 3 if days <= 7 else 4
+        oldest = 0 if conversation.pinned else min(oldest, age)
+        found.append(names[oldest])
+    return found[::-1]
