@@ -1,8 +1,12 @@
-"""The names of all counters and histograms, in Prometheus' form. GET /metrics prints them."""
+"""The names of all counters and histograms, in Prometheus' form. GET /metrics prints them. Each web process counts for itself."""
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from collections.abc import Iterator
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, generate_latest
+
+process = ""  # the number of this web process, where there are several
 
 answers = Counter("webbot_answers_total", "Answers by how they ended", ["end"])
 answer_tokens = Counter("webbot_answer_tokens_total", "Tokens written by the language model")
@@ -21,3 +25,18 @@ request_seconds = Histogram(
 streams = Gauge("webbot_streams", "Open event streams")
 busy = Gauge("webbot_answers_running", "Answers in work or waiting")
 ready = Gauge("webbot_ready", "1 when the language model answers")
+
+
+class _OfOneProcess:
+    """The figures of this process, each with its number."""
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in REGISTRY.collect():
+            labelled = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+            labelled.samples = [sample._replace(labels={**sample.labels, "web_process": process}) for sample in metric.samples]
+            yield labelled
+
+
+def printed() -> bytes:
+    """All figures; where there are several web processes, those of the one that answers, labelled `web_process`."""
+    return generate_latest(_OfOneProcess() if process else REGISTRY)

@@ -1,4 +1,5 @@
-"""The server: gunicorn's master, which holds the listening sockets and starts the web process again when it dies.
+"""The server: gunicorn's master, which holds the listening sockets and starts a web process again when it dies. With several of
+them it also keeps the process of the models that they share.
 
 Knows the settings, the ports and the order of the start; what a client does is the web process's business. Whatever cannot
 work is said in one line before anything heavy is started.
@@ -10,10 +11,14 @@ import errno
 import logging
 import os
 import resource
+import shutil
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from gunicorn import glogging
@@ -25,9 +30,11 @@ from webbot.auth import token_secret
 from webbot.connection import KEEP_SECONDS
 from webbot.errors import Problem, SettingsError
 from webbot.settings import Settings
+from webbot.shared.keeping import Keeping
 from webbot.webprocess import CLOSING_SECONDS, WSGI, Apps, Worker
 
-MOST_CONNECTIONS = 2000
+MOST_CONNECTIONS = 2000  # of a web process
+AGAIN_SECONDS = 2.0
 LOOPBACK = ("127.0.0.1", "::1")
 MakeApp = Callable[[Settings], Apps]  # called in the web process
 
@@ -43,18 +50,21 @@ class Port:
     option: str
 
 
-def open_app(settings: Settings) -> Apps:
-    """webbot itself: the services of the settings and their doors."""
+def open_app(settings: Settings, shared: Path | None = None) -> Apps:
+    """webbot itself: the services of the settings and their doors. `shared` is where the keeper of the models listens."""
     from webbot.factory import create_app, create_plain_apps
     from webbot.services import Services
 
-    services = Services.open(settings)
+    services = Services.open(settings, shared)
     pages = create_app(services)
     return Apps(pages, create_plain_apps(settings, pages), services.close)
 
 
-def run(settings: Settings, *, make_app: MakeApp = open_app, announce: Callable[[Settings], None] = lambda _: None) -> None:
-    """Serves until SIGTERM or Ctrl-C, then leaves with SystemExit: 0, or 2 when the application cannot be built.
+def run(
+    settings: Settings, *, make_app: MakeApp | None = None, announce: Callable[[Settings], None] = lambda _: None,
+) -> None:
+    """Serves webbot, or what `make_app` makes, until SIGTERM or Ctrl-C, then leaves with SystemExit: 0, or 2 when the application
+    cannot be built.
 
     Raises SettingsError before anything heavy is started: a taken port, an unusable certificate, files open to others.
     `announce` is called when the sockets listen.
@@ -63,17 +73,41 @@ def run(settings: Settings, *, make_app: MakeApp = open_app, announce: Callable[
     logs.configure(settings.log_level)
     token_secret(settings)
     makers.check(settings)
+    check_workers(settings)
     chosen = ports(settings)
     refuse_open_data(settings)
-    folder.hold(settings.data).close()  # said before anything is announced; the web process then holds it
+    lock = folder.hold(settings.data)
+    if settings.workers == 1:
+        lock.close()  # said before anything is announced; the web process then holds it
     files = certs.ensure(settings)
     if sentence := certs.warning(files):
         log.warning(sentence)
     sockets = [sock for port in chosen for sock in listen(port)]
+    keeping = None
+    if make_app is None:
+        keeping = kept_models(settings)
+        make_app = partial(open_app, shared=keeping.path) if keeping is not None else open_app
     announce(settings)
     for sentence in remarks(settings):
         log.warning(sentence)
-    Application(settings, files, sockets, make_app).run()
+    Application(settings, files, sockets, make_app, keeping).run()
+
+
+def check_workers(settings: Settings) -> None:
+    """Raises SettingsError for several web processes that could not hear of one another."""
+    if not makers.relay_url(settings) and settings.workers > 1:
+        raise SettingsError("{count} web processes need a Redis to tell one another what happens. Set WEBBOT_REDIS=redis://HOST/0, "
+                            "or WEBBOT_WORKERS=1.", count=settings.workers)
+
+
+def kept_models(settings: Settings) -> Keeping | None:
+    """The keeper of the models that several web processes share, started; None for a single one. Raises SettingsError."""
+    if settings.workers == 1:
+        return None
+    shutil.rmtree(settings.data / "run" / "speaking", ignore_errors=True)  # of web processes that were killed
+    keeping = Keeping(settings)
+    keeping.start()
+    return keeping
 
 
 def addresses(settings: Settings) -> list[str]:
@@ -170,18 +204,22 @@ class Log(glogging.Logger):
 
 
 class Application(BaseApplication):
-    """What gunicorn asks for: the configuration, and the application once the worker has been forked."""
+    """What gunicorn asks for: the configuration, and the application once the worker has been forked. `replaces` is whether that
+    worker takes the place of one that was lost."""
 
-    def __init__(self, settings: Settings, files: certs.Files, sockets: list[socket.socket], make_app: MakeApp) -> None:
+    def __init__(
+        self, settings: Settings, files: certs.Files, sockets: list[socket.socket], make_app: MakeApp, keeping: Keeping | None,
+    ) -> None:
         self.settings, self.files, self.sockets, self.make_app = settings, files, sockets, make_app
+        self.keeping, self.replaces = keeping, False
         self.apps = Apps(_nothing)
         super().__init__()
 
     def load_config(self) -> None:
         most = _most_connections()
         chosen = {
-            "bind": [f"fd://{sock.detach()}" for sock in self.sockets], "workers": 1, "worker_class": Worker,
-            "worker_connections": most, "timeout": 120, "graceful_timeout": int(CLOSING_SECONDS) + 3,
+            "bind": [f"fd://{sock.detach()}" for sock in self.sockets], "workers": self.settings.workers,
+            "worker_class": Worker, "worker_connections": most, "timeout": 120, "graceful_timeout": int(CLOSING_SECONDS) + 3,
             "keepalive": int(KEEP_SECONDS),
             "certfile": str(self.files.chain), "keyfile": str(self.files.key), "http_protocols": "h1",
             "limit_request_line": 8190, "limit_request_fields": 64, "limit_request_field_size": 8190,
@@ -198,7 +236,10 @@ class Application(BaseApplication):
             self.apps = self.make_app(self.settings)
         except Problem as problem:
             log.error("%s", problem)
-            sys.exit(Arbiter.APP_LOAD_ERROR)
+            if not self.replaces:
+                sys.exit(Arbiter.APP_LOAD_ERROR)
+            time.sleep(AGAIN_SECONDS)  # it could be built before: the store may be away, and the master tries again
+            sys.exit(1)
         return self.apps.pages
 
     def run(self) -> None:
@@ -206,7 +247,17 @@ class Application(BaseApplication):
 
 
 class Master(Arbiter):
-    """One worker, always; signals end it gracefully or mean nothing."""
+    """As many workers as the settings say, always; signals end it gracefully or mean nothing."""
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        if self.app.keeping is not None:
+            self.app.keeping.look()
+
+    def stop(self, graceful: bool = True) -> None:
+        super().stop(graceful)
+        if self.app.keeping is not None:
+            self.app.keeping.close()
 
     def handle_int(self) -> None:
         raise StopIteration
@@ -219,7 +270,7 @@ class Master(Arbiter):
             raise StopIteration
 
     def _nothing(self) -> None:
-        """More workers or a second master would open the same conversations and models again."""
+        """Other numbers of workers are a matter of the settings; a second master would open the same models again."""
 
     handle_ttin = handle_ttou = handle_usr2 = handle_winch = _nothing
 

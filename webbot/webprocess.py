@@ -24,7 +24,7 @@ from gunicorn import util
 from gunicorn.http import errors, get_parser
 from gunicorn.workers.ggevent import GeventWorker
 
-from webbot import certs
+from webbot import certs, metrics
 from webbot.connection import FIRST_SECONDS, KEEP_SECONDS, UNREAD, Connection, Guests
 from webbot.settings import Settings
 
@@ -33,6 +33,7 @@ CLOSING_SECONDS = 20.0  # for running answers, after the services were told to c
 DRAIN_SECONDS = 2.0  # for the rest of a refused upload, so that the refusal arrives
 TICK = 0.25
 RENEWAL_SECONDS = 3600.0
+RENEWAL_APART_SECONDS = 20.0
 WSGI = Callable[[dict, Callable], Any]
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,12 @@ class Apps:
 
 class Worker(GeventWorker):
     """The web process. gunicorn's parser and responses, with an accept loop, a conversation and an end of our own."""
+
+    def load_wsgi(self) -> None:
+        if self.cfg.workers > 1:
+            metrics.process = str(self.age)
+        self.app.replaces = self.age > self.cfg.workers
+        super().load_wsgi()
 
     def run(self) -> None:
         settings: Settings = self.app.settings
@@ -109,12 +116,13 @@ class Worker(GeventWorker):
 
     def keep_certificate(self, settings: Settings) -> None:
         """Takes over replaced files within seconds, renews the own certificate and warns of an end within the hour."""
-        renewal = monotonic() + RENEWAL_SECONDS
+        among = self.age % self.cfg.workers  # several web processes do this one after another
+        renewal = monotonic() + RENEWAL_SECONDS + among * RENEWAL_APART_SECONDS
         while True:
             gevent.sleep(2)
             try:
                 if monotonic() >= renewal:
-                    renewal = monotonic() + RENEWAL_SECONDS
+                    renewal += RENEWAL_SECONDS
                     if sentence := certs.warning(certs.ensure(settings)):
                         log.warning(sentence)
                 self.current.refresh()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify, redirect
 from flask.typing import ResponseReturnValue
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from webbot import metrics
 from webbot.engines.embedder import Embedder
@@ -60,7 +60,7 @@ class Operation:
     def metrics(self) -> ResponseReturnValue:
         metrics.busy.set(self.services.engine.busy())
         metrics.ready.set(self.services.engine.state().status in ("ready", "sleeping"))
-        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.printed(), content_type=CONTENT_TYPE_LATEST)
 
     def status(self) -> ResponseReturnValue:
         embedder = self.services.embedder
