@@ -198,6 +198,19 @@ def test_an_answer_that_is_gone_on_with_counts_as_part_of_its_question(chat):
     assert reply.text.endswith("w4 w5 w6 w7 w8 w9 w10 w11 w12 w13 w14 w15 w16 w17 w18 w19")
 
 
+def test_what_an_answer_had_forgotten_stays_so_while_it_is_gone_on_with(chat):
+    key = chat.create("ann", "").id
+    for number in range(5):
+        ask(chat, key, f"turn {number} " + "word " * 14)
+    chat.attach("ann", key, "long.txt", b"word " * 500)
+    ask(chat, key, 20, options=Options(max_tokens=5))
+    began = sent(chat)
+    assert ("user", "turn 0 " + "word " * 14) not in began
+    chat.detach("ann", key, chat.store.files("ann", key)[0].id)
+    assert chat.go_on("ann", key).wait(10)
+    assert sent(chat) == [*began[2:], ("assistant", "w0 w1 w2 w3 w4")], "without the file there would be room for more"
+
+
 NUMBERS = st.integers(0, 60)
 # What people do, and how often: most of all they ask.
 STEPS = st.lists(st.tuples(st.sampled_from([
