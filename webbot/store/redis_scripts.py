@@ -16,8 +16,8 @@ GATE = """
 local now = redis.call('TIME')
 if now[1] * 1000 + now[2] / 1000 > tonumber(ARGV[1]) then return 'LATE' end
 local filling, hold = redis.call('HGET', KEYS[1], 'filling'), redis.call('GET', KEYS[2])
-if hold and hold ~= ARGV[2] then return 'HELD' end
 if filling and filling ~= ARGV[2] then return 'FILLING' end
+if hold and hold ~= ARGV[2] then return 'HELD' end
 """
 
 # A change of one conversation, when it is still as it was read; or of nothing, which tells whether it is.
@@ -190,4 +190,14 @@ WHOLE = Script("""
 local about = redis.call('HMGET', KEYS[1], 'about', 'place', 'revision')
 local messages = '[' .. table.concat(redis.call('HVALS', KEYS[2]), ',') .. ']'
 return {about, messages, redis.call('HGETALL', KEYS[3]), redis.call('HGETALL', KEYS[4])}
+""")
+
+# How many entries of a list are no conversations. KEYS 1 the list, 2 all conversations. ARGV 2 the command that reads the list,
+# then its words behind the key.
+MISSING = Script("""
+local missing = 0
+for _, id in ipairs(redis.call(ARGV[2], KEYS[1], unpack(ARGV, 3))) do
+  if not redis.call('ZSCORE', KEYS[2], id) then missing = missing + 1 end
+end
+return missing
 """)

@@ -20,6 +20,8 @@ REPLICA = ("The Redis server that keeps the conversations is a replica, which no
 REFUSED = "The Redis server that keeps the conversations refuses the user or the password of the setting store."
 FORBIDDEN = ("The Redis server that keeps the conversations does not let this user do what is needed: all commands on keys "
              "that begin with webbot: and EVAL, EVALSHA, INFO, TIME, SCAN.")
+STRANGER = ("The certificate of the Redis server that keeps the conversations is not trusted. Please name the file of its "
+            "authority at the end of the setting store: ?ssl_ca_certs=PATH.")
 CLUSTER = "The store cannot be a Redis cluster. Please name a single server, or one with replicas."
 FOREIGN = "The Redis server that keeps the conversations does not understand what it is asked: {reason}."
 
@@ -35,6 +37,7 @@ MEANINGS: dict[str, tuple[type[Problem], str, int | None]] = {
     "BUSY": (Unavailable, AWAY, 2),
     "CROSSSLOT": (Unavailable, CLUSTER, None),
     "MOVED": (Unavailable, CLUSTER, None),
+    "CERTIFICATE_VERIFY_FAILED": (Unavailable, STRANGER, None),
     "CLUSTERDOWN": (Unavailable, CLUSTER, None),
 }
 # The codes of errors, also where an older server wraps them in what it says of a script.

@@ -11,7 +11,7 @@ from webbot.messages import Message
 from webbot.store import redis_keys as keys
 from webbot.store import redis_tree
 from webbot.store.redis_keys import Keys, raw, text
-from webbot.store.redis_scripts import PINNED, WHOLE
+from webbot.store.redis_scripts import MISSING, PINNED, WHOLE
 from webbot.store.redis_talks import Talks
 from webbot.store.redis_titles import title_words
 from webbot.store.redis_values import Kept, messages_from, unpacked
@@ -133,28 +133,21 @@ def _lists_of(talks: Talks, names: Keys, kept: Kept, wrong: Damage) -> None:
 
 def _lists(talks: Talks, found: Damage) -> None:
     """Entries of the lists of the whole store, and of the owners', for conversations that are not there."""
-    for key, command in ((keys.DELETED, "ZRANGE"), (keys.RUNNING, "SMEMBERS"), (keys.SHARES, "HVALS")):
-        (ids,) = talks.server.ask((command, key, 0, -1) if command == "ZRANGE" else (command, key))
-        found.note(LISTED, _missing(talks, ids))
-    _scan(talks, keys.PREFIX + b"owner:*:list", lambda key: found.note(
-        LISTED, _missing(talks, talks.server.ask(("ZRANGE", key, 0, -1))[0])
-    ))
-    _scan(talks, keys.PREFIX + b"owner:*:titles", lambda key: found.note(
-        LISTED, _missing(talks, talks.server.ask(("HKEYS", key))[0])
-    ))
+    def look(key: bytes, *command: str | int) -> None:
+        found.note(LISTED, talks.server.run(MISSING, [key, keys.CONVERSATIONS], *command))
 
-
-def _missing(talks: Talks, ids: Sequence[bytes]) -> int:
-    """How many of the conversations are not there."""
-    scores = [talks.server.ask(("ZMSCORE", keys.CONVERSATIONS, *ids[at:at + 500]))[0] for at in range(0, len(ids), 500)]
-    return sum(score is None for portion in scores for score in portion)
+    look(keys.DELETED, "ZRANGE", 0, -1)
+    look(keys.RUNNING, "SMEMBERS")
+    look(keys.SHARES, "HVALS")
+    _scan(talks, keys.PREFIX + b"owner:*:list", lambda key: look(key, "ZRANGE", 0, -1))
+    _scan(talks, keys.PREFIX + b"owner:*:titles", lambda key: look(key, "HKEYS"))
 
 
 def _left_over(talks: Talks, found: Damage) -> None:
     """Keys of conversations that are not there; those that end by themselves are being written."""
     def look(key: bytes) -> None:
         id = key[len(keys.PREFIX) + 1:key.index(b"}", len(keys.PREFIX))]
-        known, ends = talks.server.ask(("ZSCORE", keys.CONVERSATIONS, id), ("PTTL", key))
+        *_, (known, ends) = talks.server.ask(("MULTI",), ("ZSCORE", keys.CONVERSATIONS, id), ("PTTL", key), ("EXEC",))
         found.note(DANGLING, known is None and ends == -1)
 
     _scan(talks, keys.PREFIX + b"{*}*", look)
