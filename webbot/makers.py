@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from webbot.engines.base import Engine
 from webbot.engines.echo import EchoEngine
@@ -19,13 +19,15 @@ from webbot.models.fleet import Fleet
 from webbot.models.hearing import Hearing
 from webbot.models.household import Household
 from webbot.models.upstream import Upstream
-from webbot.relay import RelayedChannels
 from webbot.settings import Settings
 from webbot.speech import weights
 from webbot.speech.transcribe import Transcriber
 from webbot.store import address
 from webbot.store.address import StoreAddress
 from webbot.store.base import Store
+
+if TYPE_CHECKING:
+    from webbot.relay import RelayedChannels
 
 
 def store_address(settings: Settings) -> StoreAddress:
@@ -65,7 +67,11 @@ def relay_url(settings: Settings) -> str:
 def relay(settings: Settings) -> RelayedChannels | None:
     """What reaches other web processes, where there is a Redis for it. Raises SettingsError."""
     url = relay_url(settings)
-    return RelayedChannels(url) if url else None
+    if not url:
+        return None
+    from webbot.relay import RelayedChannels
+
+    return RelayedChannels(url)
 
 
 def household(settings: Settings) -> Household:

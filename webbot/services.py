@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from webbot import folder, makers
 from webbot.auth import access_code
@@ -29,7 +29,6 @@ from webbot.models.fleet import Fleet
 from webbot.models.hearing import Hearing
 from webbot.models.household import Household
 from webbot.models.state import ModelState
-from webbot.relay import RelayedChannels
 from webbot.settings import Settings
 from webbot.shared.asking import SharedEmbedder, SharedModels
 from webbot.speech.segments import Segment, Wishes
@@ -37,6 +36,9 @@ from webbot.speech.transcribe import Transcript
 from webbot.speech.voices import Voices
 from webbot.store.base import Store
 from webbot.store.purging import Purging
+
+if TYPE_CHECKING:
+    from webbot.relay import RelayedChannels
 
 STARTER_TEMPERATURE = 0.2
 STORE_SECONDS = 30.0  # a server at home may be up before its database is
@@ -80,11 +82,13 @@ class Services:
                 log.warning("%d answers were interrupted when the server last stopped", interrupted)
         models = makers.household(settings) if shared is None else SharedModels(settings, shared)
         fleet = models.fleet if isinstance(models, Household) else models
-        limits = Limits(question_bytes=settings.question_bytes, max_answer=settings.max_answer, grace=settings.grace)
+        limits = Limits(question_bytes=settings.question_bytes, max_answer=settings.max_answer, grace=settings.grace,
+                        file_megabytes=settings.max_file)
         speaking = settings.data / "run" / "speaking"
         services = cls(
             settings=settings, store=store, models=models, fleet=fleet, engine=ServingEngine(fleet), relay=relay, lock=lock,
-            chat=Chat(fleet, store, channels=relay, options=partial(default_options, settings), limits=limits),
+            chat=Chat(fleet, store, channels=relay, options=partial(default_options, settings), limits=limits,
+                      titles=settings.titles == "auto" and settings.engine != "echo"),
             access_code=access_code(settings), closing=threading.Event(), purging=Purging(store),
             speech=models.speech if isinstance(models, Household) else None, embedder=models.embedder,
             voices=Voices(speaking if shared is None else speaking / str(os.getpid()), voice=settings.voice,

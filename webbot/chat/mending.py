@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import TYPE_CHECKING
 
 from webbot.chat.conversations import INTERRUPTED
 from webbot.errors import Problem
-from webbot.relay import RelayedChannels
 from webbot.store.base import Store
+
+if TYPE_CHECKING:
+    from webbot.relay import RelayedChannels
 
 EVERY_SECONDS = 60.0
 AGAIN_SECONDS = 2.0

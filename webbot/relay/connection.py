@@ -22,11 +22,18 @@ def connected(url: str, seconds: float = ANSWER_SECONDS) -> redis.Redis:
     options: dict[str, Any] = {} if url.startswith("unix:") else {"socket_keepalive": True}
     try:
         return redis.Redis.from_url(
-            url, socket_timeout=seconds, socket_connect_timeout=CONNECT_SECONDS, retry=Retry(NoBackoff(), 0), protocol=2,
+            _plain(url), socket_timeout=seconds, socket_connect_timeout=CONNECT_SECONDS, retry=Retry(NoBackoff(), 0), protocol=2,
             decode_responses=False, **options,
         )
     except (ValueError, TypeError, redis.RedisError):
         raise SettingsError("The address of the Redis is none: redis://HOST/0 is needed.") from None
+
+
+def _plain(url: str) -> str:
+    """The URL without what only a store asks: whether the server keeps a log of its changes."""
+    address, mark, asked = url.partition("?")
+    kept = "&".join(part for part in asked.split("&") if not part.startswith("aof="))
+    return f"{address}?{kept}" if mark and kept else address
 
 
 class Health:
