@@ -1,5 +1,6 @@
 import pytest
 
+from tests.servers import free_postgres
 from tests.store.stores import STORES
 
 
@@ -15,6 +16,7 @@ def opened(request, tmp_path):
     yield open_one
     for store in stores:
         store.close()
+    free_postgres(tmp_path)
 
 
 @pytest.fixture

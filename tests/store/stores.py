@@ -6,11 +6,12 @@ its server's programs are not installed.
 
 from __future__ import annotations
 
-from tests.servers import redis_url
+from tests.servers import postgres_url, redis_url
 from webbot.store.redis import RedisStore
 from webbot.store.sql import SqlStore
 
 STORES = {
     "sqlite": lambda folder: SqlStore(f"sqlite:///{folder}/webbot.db"),
+    "postgresql": lambda folder: SqlStore(postgres_url(folder)),
     "redis": lambda folder: RedisStore(redis_url(folder)),
 }

@@ -1,6 +1,7 @@
 """Conversations, files, shares and sessions in an SQL database: which call reads, which writes, and in one transaction each.
 
-The statements are in the siblings, one noun a file; sql_schema.py has the tables, sql_database.py the file of SQLite. Numbers
+The statements are in the siblings, one noun a file; sql_schema.py has the tables, sql_database.py the file
+of SQLite, sql_postgres.py the connections to PostgreSQL. Numbers
 and places come from the tables inside the transaction that uses them, so two doors never get the same one.
 """
 
@@ -31,16 +32,21 @@ from webbot.store.sql_database import PATIENCE, Database
 from webbot.store.sql_migrations import prepare
 from webbot.store.sql_schema import LARGEST, about, files
 from webbot.store.sql_settling import Settling
+from webbot.store.sql_transactions import Transactions
+
+PURGE_PATIENCE = 30.0  # seconds: what was deleted may be much
 
 
 class SqlStore(Store):
-    """The store at `url`: "sqlite:////absolute/path/webbot.db". `patience`: seconds that a call waits for a locked database.
+    """The store at `url`: "sqlite:////absolute/path/webbot.db" or "postgresql://USER:PASSWORD@HOST/NAME". `patience`: seconds
+    that a call waits for a locked database, or one that does not answer.
 
-    Raises SettingsError when the file cannot be opened, is damaged, or was written by a newer webbot.
+    Raises SettingsError when the database cannot be opened, is damaged, or was written by a newer webbot, Unavailable when it is
+    locked or away.
     """
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
-        self._database = Database(url, prepare, patience=patience)
+        self._database = _open(url, patience)
         self._settling = Settling(self._database)
 
     # conversations
@@ -114,7 +120,7 @@ class SqlStore(Store):
             return len(ids)
 
         purged = 0
-        while count := self._database.write(work, may_use_reserve=True):
+        while count := self._database.write(work, may_use_reserve=True, patience=PURGE_PATIENCE):
             purged += count
         self._settling.go_on()
         return purged
@@ -259,3 +265,11 @@ class SqlStore(Store):
 
     def close(self) -> None:
         self._database.close()
+
+
+def _open(url: str, patience: float) -> Transactions:
+    if url.startswith(("postgresql://", "postgres://")):
+        from webbot.store.sql_postgres import PostgresDatabase
+
+        return PostgresDatabase(url, prepare, patience=patience)
+    return Database(url, prepare, patience=patience)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import CTE, Connection, func, literal, select, text, update
+from sqlalchemy import CTE, Connection, func, select, text, update
 
 from webbot.errors import Conflict
 from webbot.messages import Message
@@ -78,11 +78,10 @@ def mark_shown(connection: Connection, conversation: str, tip: str) -> None:
     up = _up(conversation, tip, to_shown=True)
     way = connection.execute(select(up.c.id, up.c.number, up.c.shown)).all()
     fork = max((row.number for row in way if row.shown), default=0)
-    here = messages.c.conversation == conversation
-    hidden = update(messages).where(here, messages.c.shown.is_(True), messages.c.number > fork)
-    connection.execute(hidden.values(shown=False))
+    hidden = (messages.c.conversation == conversation) & messages.c.shown.is_(True) & (messages.c.number > fork)
+    connection.execute(update(messages).where(hidden).values(shown=False))
     for ids in portions([row.id for row in way if not row.shown]):
-        connection.execute(update(messages).where(here, messages.c.id.in_(ids)).values(shown=True))
+        connection.execute(update(messages).where(messages.c.id.in_(ids)).values(shown=True))
 
 
 def marks(connection: Connection, conversation: str) -> dict[str, Any]:
@@ -106,13 +105,18 @@ def _answers(conversation: str) -> Any:
 
 def versions(connection: Connection, conversation: str, ids: Sequence[str]) -> dict[str, list[str]]:
     """For those of the messages that have versions: the ids of all, oldest first."""
-    found: dict[str, list[str]] = defaultdict(list)
-    beside = messages.alias("beside")
+    parents: dict[str, str] = {}
     for portion in portions(ids):
-        query = select(messages.c.id, beside.c.id).where(
-            messages.c.conversation == conversation, messages.c.id.in_(portion),
-            beside.c.conversation == literal(conversation), beside.c.parent == messages.c.parent,
+        # By their ids alone: with the conversation beside them SQLite would read all of it.
+        query = select(messages.c.id, messages.c.parent, messages.c.conversation).where(messages.c.id.in_(portion))
+        parents |= {row.id: row.parent for row in connection.execute(query) if row.conversation == conversation}
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for portion in portions(sorted(set(parents.values()))):
+        beside = select(messages.c.parent, messages.c.number, messages.c.id).where(
+            messages.c.conversation == conversation, messages.c.parent.in_(portion)
         )
-        for message, version in connection.execute(query.order_by(beside.c.number)):
-            found[message].append(version)
-    return {message: known for message, known in found.items() if len(known) > 1}
+        for row in connection.execute(beside):
+            found[row.parent].append((row.number, row.id))
+    return {
+        message: [id for _, id in sorted(found[parent])] for message, parent in parents.items() if len(found[parent]) > 1
+    }

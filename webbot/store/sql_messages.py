@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from webbot.errors import BadInput, Conflict, NotFound
 from webbot.messages import Feedback, Message
@@ -54,19 +54,16 @@ def find(connection: Connection, owner: str, conversation: str, message: str) ->
 
 def held(connection: Connection, owner: str, conversation: str) -> list[Message]:
     conversation_rows.find(connection, owner, conversation)
-    shown = (messages.c.conversation == conversation) & messages.c.shown.is_(True)
-    pinned = select(messages.c.id, messages.c.parent, messages.c.role).where(shown, messages.c.pinned)
-    rows = connection.execute(pinned).all()
-    ids = {row.id for row in rows}
-    questions = {row.parent for row in rows if row.role == "assistant"}
-    asked = {row.id for row in rows if row.role == "user"}
-    found: dict[str, Message] = {}
-    for portion in branches.portions(sorted(ids | questions)):
-        wanted = or_(
-            messages.c.id.in_(portion) & or_(messages.c.pinned, messages.c.role == "user"),
-            messages.c.parent.in_([id for id in portion if id in asked]) & (messages.c.role == "assistant"),
-        )
-        found |= {row.id: message_from(row) for row in connection.execute(select(*MESSAGE).where(shown, wanted))}
+    pinned = select(*MESSAGE).where(messages.c.conversation == conversation, messages.c.shown.is_(True), messages.c.pinned)
+    found = {row.id: message_from(row) for row in connection.execute(pinned)}
+    asked = [message.id for message in found.values() if message.role == "user"]
+    questions = [message.parent for message in found.values() if message.role == "assistant"]
+    for role, column, ids in (("assistant", messages.c.parent, asked), ("user", messages.c.id, questions)):
+        for portion in branches.portions(ids):
+            beside = select(*MESSAGE).where(column.in_(portion), messages.c.role == role, messages.c.shown.is_(True))
+            if role == "assistant":
+                beside = beside.where(messages.c.conversation == conversation)
+            found |= {row.id: message_from(row) for row in connection.execute(beside)}
     return sorted(found.values(), key=lambda message: message.number)
 
 
@@ -90,8 +87,11 @@ def remove(connection: Connection, owner: str, conversation: str, ids: Sequence[
     here = messages.c.conversation == conversation
     gone: dict[str, str] = {}
     for portion in branches.portions(list(ids)):
-        query = select(messages.c.id, messages.c.parent, messages.c.status).where(here, messages.c.id.in_(portion))
-        for row in connection.execute(query):
+        # By their ids alone: with the conversation beside them SQLite would read all of it.
+        columns = (messages.c.id, messages.c.parent, messages.c.status, messages.c.conversation)
+        for row in connection.execute(select(*columns).where(messages.c.id.in_(portion))):
+            if row.conversation != conversation:
+                continue
             if row.status == "streaming":
                 raise Conflict(branches.BUSY)
             gone[row.id] = row.parent
@@ -107,7 +107,7 @@ def remove(connection: Connection, owner: str, conversation: str, ids: Sequence[
     connection.execute(delete(shares).where(shares.c.conversation == conversation, shares.c.tip == ""))
     index.forget_messages(connection, conversation, list(gone))
     for portion in branches.portions(list(gone)):
-        connection.execute(delete(messages).where(here, messages.c.id.in_(portion)))
+        connection.execute(delete(messages).where(messages.c.id.in_(portion)))
     tip = known.tip
     if tip in gone:
         tip = branches.newest_behind(connection, conversation, before[tip])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, inspect
+from sqlalchemy import Connection, insert, inspect, text
 
 from webbot.errors import SettingsError
 from webbot.store import sql_index
@@ -13,6 +13,8 @@ VERSION = 2
 
 def prepare(connection: Connection) -> None:
     """Makes the tables of a new database; of one that is there, checks that this webbot can read it."""
+    if connection.dialect.name == "postgresql":  # several processes may start at once
+        connection.execute(text("SELECT pg_advisory_xact_lock(7236042)"))
     tables = set(inspect(connection).get_table_names())
     if not tables:
         metadata.create_all(connection)

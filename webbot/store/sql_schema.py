@@ -123,7 +123,7 @@ messages = Table(
     UniqueConstraint("conversation", "number"),
     Index("messages_shown", "conversation", "shown", "number"),
     Index("messages_by_parent", "conversation", "parent", "number"),
-    Index("messages_pinned", "conversation", **_where("pinned", in_sqlite="pinned = 1")),
+    Index("messages_pinned", "conversation", "shown", **_where("pinned", in_sqlite="pinned = 1")),
     # The database itself refuses a second running answer, whatever the code above it does.
     Index("one_running_answer", "conversation", unique=True, **_where("status = 'streaming'")),
 )
