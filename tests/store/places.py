@@ -4,5 +4,6 @@ from tests import servers
 
 URLS = {
     "sqlite": lambda folder: f"sqlite:///{folder}/webbot.db",
+    "postgresql": servers.postgres_url,
     "redis": servers.redis_url,
 }
