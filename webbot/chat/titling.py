@@ -24,6 +24,7 @@ from webbot.store.base import Store
 PAUSES = (0.2, 2.0, 8.0, 30.0, 120.0, 600.0)  # seconds before each attempt: the model may be at work, or not be there
 MOST_WISHES = 200  # conversations that wait; more keep their first question
 MOST_TURNS = 3  # a conversation that got no title by then keeps its first question
+LOOK_SECONDS = 0.05  # between two looks at whether the model has something else to do: it may be asked in another process
 LONGEST = 32  # tokens of a title
 LONGEST_THOUGHT = 400  # tokens, where the server elsewhere may think before it writes
 ATTEMPTS = 5  # at a conversation that is changed in this moment
@@ -50,7 +51,6 @@ class Titling:
         self._wishes: dict[str, Wish] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._asked: Engine | None = None  # which is making a title now
         self._hushed = threading.Event()
         self._closed = False
 
@@ -65,10 +65,10 @@ class Titling:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="titles")
                 self._thread.start()
 
-    def hush(self, engine: Engine) -> None:
-        """An answer begins there: a title that it is making is given up for now."""
-        if self._asked is engine:
-            self._hushed.set()
+    def hush(self) -> None:
+        """An answer begins in this process: a title that is being made is given up for now, also one of another model, for they
+        share the machine."""
+        self._hushed.set()
 
     def close(self) -> None:
         with self._changed:
@@ -149,18 +149,18 @@ class Titling:
         options = Options(temperature=0, max_tokens=LONGEST)
         if "sampling" not in state.abilities:  # a server that takes its own values only
             options = Options(temperature=1, top_p=1, max_tokens=LONGEST_THOUGHT)
-        parts = []
+        parts, looked = [], time.monotonic()
         self._hushed.clear()
-        self._asked = engine
-        try:
-            with closing(engine.answer(request, options, owner=OWNER)) as answer:  # type: ignore[type-var] # a generator
-                for part in answer:
-                    if self._closed or self._hushed.is_set() or engine.busy() > 1:
+        with closing(engine.answer(request, options, owner=OWNER)) as answer:  # type: ignore[type-var] # a generator
+            for part in answer:
+                if self._closed or self._hushed.is_set():
+                    return None
+                if time.monotonic() - looked > LOOK_SECONDS:
+                    looked = time.monotonic()
+                    if engine.busy() > 1:  # a program, or another web process, asks the same model
                         return None
-                    if isinstance(part, Delta):
-                        parts.append(part.text)
-        finally:
-            self._asked = None
+                if isinstance(part, Delta):
+                    parts.append(part.text)
         return "".join(parts)
 
     def _keep(self, about: Conversation, title: str) -> None:

@@ -109,7 +109,7 @@ class Chat(Conversations):
         owner, key = asked.about.owner, asked.about.id
         engine = self.engines.engine(asked.about.model)
         if self.titling is not None:
-            self.titling.hush(engine)
+            self.titling.hush()
         turn = Turn(self.store, self.sight, self.channels, engine, asked)
         turn.look(check_role)
         question, answer = self._ended(owner, key, lambda: begin(turn.question))
