@@ -26,6 +26,26 @@ def described_models():
     utils.get_model_schema = make
 
 
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory, compiled_templates, described_models):
+    """As make_app, for all tests of a module: each visitor has conversations of its own."""
+    opened = []
+
+    def make(**settings):
+        folder = tmp_path_factory.mktemp("shared")
+        given = {"engine": "echo", "speech": False, "data": folder / "data", "certs": folder / "certs", "rate_limit": 10_000}
+        services = Services.open(load({}, **given, **settings))
+        opened.append(services)
+        app = create_app(services)
+        app.extensions["services"] = services
+        app.jinja_env.bytecode_cache = compiled_templates
+        return app
+
+    yield make
+    for services in opened:
+        services.close()
+
+
 @pytest.fixture
 def make_app(tmp_path, compiled_templates, described_models):
     """Opens services and makes their application; settings by keyword."""
