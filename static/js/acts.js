@@ -36,7 +36,7 @@ export function acts(page) {
     const same = buttons.find((each) => each.getAttribute("data-step") === step) ?? buttons[0];
     /** @type {HTMLElement | undefined} */ (same)?.focus({ preventScroll: true });
     turn?.scrollIntoView({ block: "nearest" });
-    const [number, count] = versions?.querySelector("[aria-hidden]")?.textContent?.split("/") ?? [];
+    const [number, count] = versions?.querySelector("span[aria-hidden]")?.textContent?.split("/") ?? [];
     if (number) tell(word("version", { number: number.trim(), count: count.trim() }));
   }
 

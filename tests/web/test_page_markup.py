@@ -21,7 +21,7 @@ VOID = {"meta", "link", "input", "br", "hr", "rect", "use", "img"}
 # The routes that the pages may lead to, as the server has them.
 ADDRESSES = re.compile(
     r"/($|turns$|c/[\w]+(/(turns|edit|again|on|show|pin|feedback|files/\w+(/delete)?|stop|role|options|model|clear|delete))?$|"
-    r"c/\w+/(manage|share|unshare|restore|export.json|export.md)$|deleted/forget$|import$|export.json$|help|api$|preferences$|enter$|"
+    r"c/\w+/(manage|share|unshare|restore|export.json|export.md)|deleted|import|export.json|help|api$|preferences$|enter$|"
     r"session_out$|models(/(load|use|pull|cancel|unload|remove))?$|static/)"
 )
 
@@ -149,7 +149,7 @@ def test_the_meter_adds_up(draw):
 
 
 def turns_of(html):
-    return {name: rest for name, rest in re.findall(r'<article class="[^"]*" id="m(\w+)"(.*?)</article>', html, re.DOTALL)}
+    return dict(re.findall(r'<article class="[^"]*" id="m(\w+)"(.*?)</article>', html, re.DOTALL))
 
 
 def test_every_turn_can_be_edited_pinned_and_answered_again(draw):

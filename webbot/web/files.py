@@ -27,6 +27,7 @@ from webbot.web.views import PICTURES, Views
 MEGABYTE = 1_000_000
 OVERHEAD = 65536  # names, boundaries and the small fields of a form, in bytes
 ALONE = "default-src 'none'; sandbox"
+PICTURE = f"{ALONE}; style-src 'unsafe-inline'"  # browsers centre a picture with a style of their own
 FULL = "The server's disk is nearly full, so it takes no files at the moment."
 
 
@@ -128,6 +129,6 @@ class Files:
             io.BytesIO(self.store.file_data(g.owner, conversation, file)), download_name=found.name, as_attachment=not shown,
             mimetype=found.media_type if shown else "application/octet-stream", conditional=False, etag=False,
         )
-        response.headers["Content-Security-Policy"] = ALONE
+        response.headers["Content-Security-Policy"] = PICTURE if shown else ALONE
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         return response
