@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from webbot import certs, settings
+from webbot import certs, server, settings
+from webbot.errors import SettingsError
 
 pytestmark = pytest.mark.slow  # servers of their own
 
@@ -398,6 +399,47 @@ def test_a_killed_web_process_is_started_again(tmp_path):
                 time.sleep(0.2)
         else:
             pytest.fail("it did not come back")
+
+
+@pytest.mark.slow
+def test_several_web_processes_stand_in_for_one_another_and_end_together(tmp_path):
+    with serving(tmp_path, workers=2, redis="redis://nobody:1/0") as server, ExitStack() as stack:
+        first, *others = (process for process in server.family()[1:])
+        assert len(others) == 1
+        first.kill()
+        for _ in range(5):
+            assert server.get_seconds() < 10  # the other one answers meanwhile
+        until = time.monotonic() + 20
+        while len(alive := server.family()) < 3 or first in alive:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        streams = [stack.enter_context(server.tls()) for _ in range(10)]
+        for sock in streams:
+            sock.sendall(b"GET /count HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert sock.recv(100)
+        server.process.terminate()
+        assert server.process.wait(25) == 0
+        assert all(b"the end" in read_all(sock) for sock in streams)
+        assert not any(process.is_running() for process in alive)
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    ({"workers": 2}, "2 web processes need a Redis"),
+    ({"workers": 3, "store": "sqlite:////tmp/x.db"}, "3 web processes need a Redis"),
+    ({"redis": "sqlite:////tmp/x.db"}, "redis://HOST/0"),
+])
+def test_web_processes_that_could_not_hear_of_one_another_are_refused(given, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        server.check_workers(settings.load({}, **given))
+
+
+@pytest.mark.parametrize("given", [
+    {"workers": 2, "redis": "redis://somewhere/0"}, {"workers": 2, "store": "redis://somewhere/0"}, {"workers": 1}, {},
+    {"store": "postgresql://u:p@somewhere/name"},
+])
+def test_web_processes_that_have_a_redis_may_be_several(given):
+    server.check_workers(settings.load({}, **given))
 
 
 # certificates

@@ -12,6 +12,7 @@ import logging
 import os
 import resource
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -249,15 +250,25 @@ class Application(BaseApplication):
 class Master(Arbiter):
     """As many workers as the settings say, always; signals end it gracefully or mean nothing."""
 
+    ending = 0.0  # when the workers were told to end
+
     def manage_workers(self) -> None:
         super().manage_workers()
         if self.app.keeping is not None:
             self.app.keeping.look()
 
     def stop(self, graceful: bool = True) -> None:
+        self.ending = time.monotonic()
         super().stop(graceful)
         if self.app.keeping is not None:
             self.app.keeping.close()
+
+    def reap_workers(self) -> None:
+        """A worker that had just been forked when the others were told to end has not heard it: it is told again."""
+        super().reap_workers()
+        if self.ending and time.monotonic() - self.ending > AGAIN_SECONDS:
+            self.ending = time.monotonic()
+            self.kill_workers(signal.SIGTERM)
 
     def handle_int(self) -> None:
         raise StopIteration
