@@ -23,7 +23,8 @@ SENTENCE = re.compile(r"[A-Z{].* .*[.?!]", re.DOTALL)
 # What only the terminal shows, and the engine that says what it was told.
 TERMINAL = {
     "cli.py", "terminal.py", "settings.py", "certs.py", "authority.py", "server.py", "webprocess.py", "doctor.py", "echo.py",
-    "models_command.py", "progress.py", "control.py", "redis_address.py", "redis_filling.py", "redis_opening.py", "redis_verify.py",
+    "models_command.py", "progress.py", "control.py", "redis_address.py", "redis_filling.py", "redis_opening.py",
+    "redis_verify.py",
 }
 # The doors for programs, which tell their errors in English; what only models read.
 PROGRAMS = (
