@@ -7,11 +7,11 @@ A connection is never held while waiting. It knows nothing of conversations.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import sqlite3
 import time
-import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -21,6 +21,7 @@ from sqlalchemy import exc as sql_errors
 from sqlalchemy.engine import make_url
 
 from webbot.errors import Conflict, DiskFull, SettingsError, Unavailable
+from webbot.store import sql_migrations
 from webbot.store.reserve import Reserve
 from webbot.store.sql_transactions import Transactions
 
@@ -39,6 +40,7 @@ WRITE_FAILED = frozenset({
     sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_SHMSIZE,
 })
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Database(Transactions):
@@ -118,6 +120,8 @@ class Database(Transactions):
     def _open(self, prepare: Callable[[Connection], None]) -> None:
         try:
             self._with_reserve(lambda: self._run("", _set_up, self._patience))
+            if revision := self._run("DEFERRED", sql_migrations.step_needed, self._patience):
+                self._keep_copy(self.path.with_name(f"{self.path.name}.before-{revision}"))
             self._with_reserve(lambda: self._run("IMMEDIATE", prepare, self._patience))
         except DiskFull:
             raise SettingsError("The disk is full: {path} cannot be opened.", path=self.path) from None
@@ -125,6 +129,24 @@ class Database(Transactions):
             if problem.sentence == LOCKED:
                 raise
             raise SettingsError("{path}: {reason}", path=self.path, reason=problem.sentence) from None
+
+    def _keep_copy(self, copy: Path) -> None:
+        """The file as it is, for somebody who wants the webbot back that wrote it."""
+        part = copy.with_name(copy.name + ".part")
+        try:
+            if self.reserve.free() < 3 * self.path.stat().st_size:  # the steps take as much again
+                log.warning("there is no room for a copy of the old database")
+                return
+            part.unlink(missing_ok=True)
+            os.close(os.open(part, os.O_CREAT | os.O_RDWR, 0o600))
+            with contextlib.closing(sqlite3.connect(part)) as target, self._engine.connect() as connection:
+                raw: Any = connection.connection.driver_connection
+                raw.backup(target)
+            part.replace(copy)
+            log.info("the old database is kept as %s", copy)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("the old database was not copied: %s", error)
+            part.unlink(missing_ok=True)
 
     def _run(self, begin: str, work: Callable[[Connection], T], patience: float) -> T:
         deadline = time.monotonic() + patience
@@ -213,7 +235,6 @@ def _engine(url: str) -> Engine:
 
 def _set_connection(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin in _begin, not by the driver's guess
-    connection.create_function("folded", 1, _folded, deterministic=True)
     for pragma in ("foreign_keys = ON", "synchronous = FULL", f"journal_size_limit = {LITTLE}"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -225,10 +246,6 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA secure_delete = {'FAST' if options['sparing'] else 'ON'}")
     if options["begin"]:
         connection.exec_driver_sql(f"BEGIN {options['begin']}")
-
-
-def _folded(text: str | None) -> str | None:
-    return None if text is None else unicodedata.normalize("NFKC", text).casefold()
 
 
 def _set_up(connection: Connection) -> None:

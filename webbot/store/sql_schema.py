@@ -20,7 +20,9 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     Sequence,
+    String,
     Table,
     Text,
     UniqueConstraint,
@@ -70,6 +72,13 @@ about = Table(
     "about", metadata,
     Column("name", Key, primary_key=True),
     Column("value", Integer, nullable=False),
+)
+
+# The revision of the schema, as Alembic keeps it.
+alembic_version = Table(
+    "alembic_version", metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 
 # Places of conversations where several processes write at once; SQLite has no sequences, and one writer at a time.
