@@ -17,7 +17,7 @@ from typing import Any
 import redis
 
 from webbot.channel import BUSY, Channels, Listener
-from webbot.errors import Conflict, Unavailable
+from webbot.errors import Conflict, DiskFull, Unavailable
 from webbot.messages import Cancelled, Delta, Failed, Finished, Started
 from webbot.news import Began, Changed, Heard, Listed, News, Running, list_of
 from webbot.relay import keys
@@ -29,6 +29,8 @@ from webbot.relay.wire import Entry, decode, encode, running_of
 from webbot.relay.writer import Writer
 
 AWAY = "The servers cannot agree on whose turn it is, because their Redis does not answer. Please try again in a moment."
+NO_MEMORY = ("The Redis of this server has no memory left, so no question can be taken. Please delete old conversations or raise "
+             "its maxmemory.")
 LOST = "The server stopped in the middle of this answer."  # as its end is stored
 SETTLE_SECONDS = keys.LEASE_SECONDS + keys.RENEW_SECONDS  # after this long away, who still has no lease is gone
 FLUSH_SECONDS = 2.0
@@ -329,6 +331,8 @@ class RelayedChannels(Channels):
         except redis.RedisError as error:
             self._health.bad(error)
             self._writer.release(key, token)  # it may have been granted
+            if isinstance(error, redis.exceptions.OutOfMemoryError):
+                raise DiskFull(NO_MEMORY) from None
             raise Unavailable(AWAY, retry_after=5) from None
 
     def _read_on(self, key: str) -> None:
@@ -357,7 +361,11 @@ class RelayedChannels(Channels):
     def leases(self) -> Mapping[str, str]:
         """The tokens of the turns of this process, by conversation."""
         with self._lock:
-            return dict(self._leases)
+            return self._leaving | self._leases
+
+    def let_go(self, key: str, token: str) -> None:
+        """After what was told."""
+        self._writer.release(key, token)
 
     def claimed(self) -> Collection[str]:
         """Those of this process alone while Redis does not answer."""
