@@ -220,8 +220,11 @@ class TestFull:
 
 def test_a_server_that_became_a_replica_is_told(server, store, talk):
     server.ask("REPLICAOF", "127.0.0.1", "1")
+    before = server.ask("INFO", "stats").partition(b"total_connections_received:")[2].split()[0]
     with pytest.raises(Unavailable, match="replica"):
         ask(store, talk)
+    after = server.ask("INFO", "stats").partition(b"total_connections_received:")[2].split()[0]
+    assert int(after) >= int(before) + 2  # it looked for the main server at the same address once more
     server.ask("REPLICAOF", "NO", "ONE")
     turn(store, talk)
 

@@ -17,9 +17,10 @@ from webbot.store.redis_values import portions
 GLANCES = (2, 50, LARGEST)  # messages that are looked at for the newest answer, from the last one on
 
 
-def marks_shown(talks: Talks, conversation: str) -> dict[str, Any]:
-    """remembers_from and cut_for of the newest answer that is shown, 0 and "" without one."""
-    return marks(newest_answer(talks, conversation))
+def marks_shown(talks: Talks, conversation: str, last: Sequence[Message] = ()) -> dict[str, Any]:
+    """remembers_from and cut_for of the newest answer that is shown, 0 and "" without one. `last`: the last messages shown, as
+    far as they are known."""
+    return marks(_last_answer(last) or newest_answer(talks, conversation))
 
 
 def newest_answer(talks: Talks, conversation: str) -> Message | None:

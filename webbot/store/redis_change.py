@@ -21,10 +21,11 @@ PERSISTS = b"PERSIST"
 
 
 class Change:
-    """What will be done to the conversation of `kept`, all of it or nothing."""
+    """What will be done to the conversation of `kept`, all of it or nothing. `found` is what was read with it."""
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, found: Any = None) -> None:
         self.kept = self.was = kept
+        self.found = found
         self.keys = Keys(kept.about.id)
         self.moves = self.gone = self.frees = False
         self.needed: list[bytes] = []

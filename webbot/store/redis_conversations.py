@@ -165,4 +165,5 @@ def _purged(talks: Talks, id: str, work: Any) -> bool:
     try:
         return talks.change(None, id, work, frees=True, deleted=True)
     except NotFound:  # another process was quicker
+        talks.server.ask(("ZREM", keys.DELETED, raw(id)))
         return False

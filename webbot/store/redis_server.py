@@ -44,33 +44,36 @@ class Server:
 
     def ask(self, *commands: Command) -> list[Any]:
         """The replies to the commands, which are sent together: bytes, numbers, None, lists of these."""
-        replies = self._exchange(lambda lent, until: lent.ask(commands, until))
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise meaning(reply) from reply
-        return replies
+        return self._settled(lambda lent, until: lent.ask(commands, until))
 
     def run(self, script: Script, keys: Sequence[bytes], *arguments: bytes | str | int | float) -> Any:
         """The reply of the script."""
-        def work(lent: Lent, until: float) -> Any:
+        def work(lent: Lent, until: float) -> list[Any]:
             rest = (len(keys), *keys, int((until + lent.ahead) * 1000), *arguments)
-            (reply,) = lent.ask([("EVALSHA", script.sha, *rest)], until)
-            if isinstance(reply, NoScriptError):
-                (reply,) = lent.ask([("EVAL", script.text, *rest)], until)
-            return reply
+            replies = lent.ask([("EVALSHA", script.sha, *rest)], until)
+            if isinstance(replies[0], NoScriptError):
+                replies = lent.ask([("EVAL", script.text, *rest)], until)
+            return replies
 
-        reply = self._exchange(work)
-        if reply == LATE:  # the clocks went apart since the connection was made
-            self._connections.renew()
-            reply = self._exchange(work)
+        (reply,) = self._settled(work)
         if reply == LATE:
             raise Unavailable(AWAY, retry_after=2)
-        if isinstance(reply, ResponseError):
-            raise meaning(reply) from reply
         return reply
 
     def close(self) -> None:
         self._connections.close()
+
+    def _settled(self, work: Callable[[Lent, float], list[Any]]) -> list[Any]:
+        """What `work` got; once more with fresh connections where these lead to a server that is the main one no longer, or its
+        clock and ours went apart since they were made."""
+        replies = self._exchange(work)
+        if LATE in replies or any(isinstance(reply, ResponseError) and code(reply) == "READONLY" for reply in replies):
+            self._connections.renew()
+            replies = self._exchange(work)
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise meaning(reply) from reply
+        return replies
 
     def _exchange(self, work: Callable[[Lent, float], Any]) -> Any:
         until = time.monotonic() + PATIENCE

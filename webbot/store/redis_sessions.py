@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 
+from webbot.errors import Problem
 from webbot.store import redis_keys as keys
 from webbot.store.redis_keys import raw
 from webbot.store.redis_scripts import DELETE_SESSION, WRITE_SESSION
@@ -18,7 +20,8 @@ def read(talks: Talks, key: str) -> bytes | None:
     if kept is None:
         return None
     if ends_at(kept) <= time.time():  # also when the clock jumps back, it never comes again
-        _delete(talks, key, kept)
+        with contextlib.suppress(Problem):
+            _delete(talks, key, kept)
         return None
     return kept[END.size:]
 

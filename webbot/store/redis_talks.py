@@ -101,16 +101,19 @@ class Talks:
     # changing
 
     def change(
-        self, owner: str | None, conversation: str, work: Callable[[Change], T], *, frees: bool = False, deleted: bool = False
+        self, owner: str | None, conversation: str, work: Callable[[Change], T], *, frees: bool = False, deleted: bool = False,
+        read: Callable[[], tuple[Kept, Any]] | None = None,
     ) -> T:
         """Finds the conversation, lets `work` gather the change, and commits it; returns what `work` did.
 
         `work` runs again when the conversation changed meanwhile. `frees`: this frees memory, or must not be lost; a full
-        server lets it through. `deleted`: also a deleted conversation. Raises NotFound, and what `work` raises.
+        server lets it through. `deleted`: also a deleted conversation. `read` finds it in another way, and more with it, which
+        is the change's `found`. Raises NotFound, and what `work` raises.
         """
         until = time.monotonic() + PATIENCE
         while True:
-            change = Change(self.find(owner, conversation, deleted=deleted))
+            kept, found = read() if read is not None else (self.find(owner, conversation, deleted=deleted), None)
+            change = Change(kept, found)
             change.frees = frees
             result = work(change)
             if self._commit(change, until):

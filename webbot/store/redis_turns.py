@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -30,7 +30,7 @@ def begin(
     def work(change: Change) -> tuple[Message, Message]:
         change.refuse_busy()
         parent = change.kept.about.tip if after is None else after
-        marks, tree = _follow(talks, change, parent)
+        marks, tree = _follow(talks, change, parent, change.found)
         asked = clean_message(replace(
             question, role="user", id=new_id(), number=change.kept.last + 1, status="complete", created_at=time.time(),
             parent=parent, remembers_from=0, cut_for="",
@@ -39,13 +39,13 @@ def begin(
         _append(change, tree, parent, [asked, answer])
         return asked, answer
 
-    return talks.change(owner, conversation, work)
+    return talks.change(owner, conversation, work, read=lambda: talks.page(owner, conversation, 0, None, 2))
 
 
 def begin_answer(talks: Talks, owner: str, conversation: str, question: str) -> tuple[Message, Message]:
     def work(change: Change) -> tuple[Message, Message]:
         change.refuse_busy()
-        _, asked = talks.one(owner, conversation, question)
+        asked = _found(change)
         if asked.role != "user":
             raise NotFound(NO_MESSAGE)
         marks, tree = _follow(talks, change, question)
@@ -53,13 +53,13 @@ def begin_answer(talks: Talks, owner: str, conversation: str, question: str) -> 
         _append(change, tree, question, [answer])
         return asked, answer
 
-    return talks.change(owner, conversation, work)
+    return talks.change(owner, conversation, work, read=lambda: talks.some(owner, conversation, [question]))
 
 
 def resume(talks: Talks, owner: str, conversation: str, answer: str) -> tuple[Message, Message]:
     def work(change: Change) -> tuple[Message, Message]:
         change.refuse_busy()
-        _, said = talks.one(owner, conversation, answer)
+        said = _found(change)
         if said.id != change.kept.about.tip or said.role != "assistant":
             raise Conflict(NOT_LAST)
         _, asked = talks.one(owner, conversation, said.parent)
@@ -69,13 +69,13 @@ def resume(talks: Talks, owner: str, conversation: str, answer: str) -> tuple[Me
         change.touch()
         return asked, again
 
-    return talks.change(owner, conversation, work)
+    return talks.change(owner, conversation, work, read=lambda: talks.some(owner, conversation, [answer]))
 
 
 def save(talks: Talks, owner: str, conversation: str, answer: Message) -> None:
     """The end of an answer is written even to a full server: else the conversation would stay busy."""
     def work(change: Change) -> None:
-        _, known = talks.one(owner, conversation, answer.id)
+        known: Message = change.found
         if known.role != "assistant":
             raise NotFound(NO_MESSAGE)
         if answer.status == "streaming" != known.status:  # a late save never brings an ended answer back to life
@@ -87,7 +87,9 @@ def save(talks: Talks, owner: str, conversation: str, answer: Message) -> None:
         if answer.status != "streaming" and change.kept.streaming == answer.id:
             change.stream("")
 
-    talks.change(owner, conversation, work, frees=answer.status != "streaming")
+    talks.change(
+        owner, conversation, work, frees=answer.status != "streaming", read=lambda: talks.one(owner, conversation, answer.id)
+    )
 
 
 def show(talks: Talks, owner: str, conversation: str, message: str) -> Conversation:
@@ -125,12 +127,22 @@ def fail_interrupted(talks: Talks, sentence: str, running: Collection[str]) -> i
     return failed
 
 
-def _follow(talks: Talks, change: Change, parent: str) -> tuple[dict[str, Any], Tree | None]:
+def _found(change: Change) -> Message:
+    """The one message that was read with the conversation. Raises NotFound."""
+    if not change.found:
+        raise NotFound(NO_MESSAGE)
+    return change.found[0]
+
+
+def _follow(
+    talks: Talks, change: Change, parent: str, shown: Sequence[Message] = ()
+) -> tuple[dict[str, Any], Tree | None]:
     """Lets the shown branch end in `parent` ("": nothing is shown), and says what its newest answer remembers. The tree comes
-    back where more than `parent` had to be looked at. Raises NotFound when `parent` is not there."""
+    back where more than `parent` had to be looked at. `shown`: the last messages shown, as far as they are known. Raises NotFound
+    when `parent` is not there."""
     conversation = change.kept.about.id
     if parent == change.kept.about.tip:
-        return branches.marks_shown(talks, conversation), None
+        return branches.marks_shown(talks, conversation, shown), None
     _, tree = talks.tree(None, conversation)
     if parent and parent not in tree.number:
         raise NotFound(NO_MESSAGE)

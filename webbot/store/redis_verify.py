@@ -13,7 +13,6 @@ from webbot.store import redis_tree
 from webbot.store.redis_keys import Keys, raw, text
 from webbot.store.redis_scripts import MISSING, PINNED, WHOLE
 from webbot.store.redis_talks import Talks
-from webbot.store.redis_titles import title_words
 from webbot.store.redis_values import Kept, messages_from, unpacked
 
 UNREADABLE = "{count} conversations cannot be read."
@@ -124,7 +123,7 @@ def _lists_of(talks: Talks, names: Keys, kept: Kept, wrong: Damage) -> None:
     )
     if kept.deleted_at is None:
         wanted = kept.place + (PINNED if kept.about.pinned else 0)
-        right = place is not None and float(place) == wanted and title == title_words(kept.about.title) and deleted is None
+        right = place is not None and float(place) == wanted and title is not None and deleted is None
     else:
         right = place is None and title is None and deleted is not None
     wrong.note(WRONG_LIST, not right)
