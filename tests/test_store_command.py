@@ -12,10 +12,10 @@ import time
 import pytest
 
 from tests.store.places import URLS
-from webbot import cli, folder, makers, store_command
+from webbot import cli, doctor, folder, makers, store_command
 from webbot.errors import Problem
 from webbot.messages import File, Message, Usage
-from webbot.settings import process_environment
+from webbot.settings import load, process_environment
 from webbot.store import address, sums
 from webbot.store.base import Store
 from webbot.store.sql import SqlStore
@@ -326,3 +326,29 @@ def test_what_ended_while_it_was_copied_is_not_missed(store, filled, place):
     time.sleep(0.3)
     to_url = place()
     assert store("copy", from_url, to_url)[0] == 0
+
+
+# the doctor
+
+
+@pytest.mark.parametrize("kind", URLS)
+def test_the_doctor_looks_at_the_store(filled, kind, tmp_path):
+    finding = doctor._store(load({}, store=filled(kind), data=tmp_path / "data"))
+    assert finding.remedy == "" and {"sqlite": "3 conversations"}.get(kind, "read and written") in finding.what
+
+
+def test_the_doctor_says_what_is_wrong_with_a_store(filled, tmp_path):
+    def of(store):
+        return doctor._store(load({}, store=store, data=tmp_path / "none"))
+
+    assert of("").remedy == "" and "first start" in of("").what
+    url = filled()
+    path = address.read(url).path
+    path.chmod(0o644)
+    assert "chmod 600" in of(url).remedy
+    path.write_bytes(b"no database" * 1000)
+    path.chmod(0o600)
+    assert "store check" in of(url).remedy
+    for text in ("mysql://u:secretword@h/n", "redis://:secretword@127.0.0.1:1/0", "postgresql://u:secretword@127.0.0.1:1/n"):
+        finding = of(text)
+        assert finding.remedy and finding.needed and "secretword" not in finding.what + finding.remedy

@@ -6,14 +6,16 @@ import importlib.metadata
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from webbot import certs, server
+from webbot import certs, makers, server
 from webbot.addresses import lan_addresses
 from webbot.engines import embedding_folder
 from webbot.engines.remote import list_models
@@ -21,6 +23,7 @@ from webbot.engines.remotes.address import Address
 from webbot.errors import Problem, SettingsError
 from webbot.models import catalog, manifest, plan
 from webbot.models.catalog import Found
+from webbot.progress import size_text
 from webbot.settings import ROOT, Settings, process_environment
 
 HUB_SECONDS = 2.0
@@ -50,6 +53,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _packages()
     yield _ffmpeg()
     yield from _data(settings)
+    yield _store(settings)
     yield _certificate(settings)
     yield from _ports(settings)
     yield _phones(settings)
@@ -112,6 +116,39 @@ def _data(settings: Settings) -> Iterator[Finding]:
     if room < LLAMA_NEEDS:
         yield Finding(f"Models folder {settings.models}: {room / 1e9:.1f} GB free",
                       f"Llama 3.2 needs {LLAMA_NEEDS / 1e9:.0f} GB there; the starter does without.", needed=False)
+
+
+def _store(settings: Settings) -> Finding:
+    """Where conversations are kept, and whether it can be used. A SQLite file is only read; a database server is opened as the
+    start does it, which makes the tables that are not there."""
+    try:
+        at = makers.store_address(settings)
+        if at.path is not None:
+            return _store_file(at.path)
+        store = makers.open_store(at)
+        try:
+            store.check()
+        finally:
+            store.close()
+    except SettingsError as problem:
+        return Finding("Store", f"{problem} The setting is WEBBOT_STORE.")
+    except Problem as problem:
+        return Finding(f"Store {at.shown}", str(problem))
+    limit = "" if store.searches_texts else "; search looks at titles only"
+    return Finding(f"Store {at.shown}: can be read and written{limit}")
+
+
+def _store_file(path: Path) -> Finding:
+    if not path.exists():
+        return Finding(f"Store {path}: is made at the first start")
+    if path.stat().st_mode & 0o077:
+        return Finding(f"Store {path} can be read by other users of this machine", f"Run: chmod 600 {path}")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as raw:
+            (count,) = raw.execute("SELECT count(*) FROM conversations").fetchone()
+    except sqlite3.Error as error:
+        return Finding(f"Store {path}: {error}", "Run ./run_webbot.sh store check, and restore a backup where it is damaged.")
+    return Finding(f"Store {path}: {count} conversations, {size_text(path.stat().st_size)}")
 
 
 def _certificate(settings: Settings) -> Finding:
