@@ -23,6 +23,7 @@ class Home(Protocol):
     """What the beat asks of its process."""
 
     def leases(self) -> Mapping[str, str]: ...
+    def let_go(self, key: str, token: str) -> None: ...
     def listening(self, key: str) -> int: ...
     def lost(self) -> Mapping[str, str]: ...
     def end_lost(self, key: str, answer: str) -> bool: ...
@@ -90,8 +91,8 @@ class Beat:
             kept = pipe.execute()
         held = self.home.leases()
         for (key, token), still in zip(leases.items(), kept, strict=True):
-            if key not in held:  # ended meanwhile: the turn must not look taken
-                self.client.eval(keys.RELEASE, 2, keys.lease(key), keys.TURNS, token, key)
+            if held.get(key) != token:  # ended meanwhile: the turn must not look taken
+                self.home.let_go(key, token)
             elif not still:
                 log.error("another web process took over a turn of this one")
 

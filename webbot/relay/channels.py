@@ -33,7 +33,7 @@ NO_MEMORY = ("The Redis of this server has no memory left, so no question can be
              "its maxmemory.")
 LOST = "The server stopped in the middle of this answer."  # as its end is stored
 SETTLE_SECONDS = keys.LEASE_SECONDS + keys.RENEW_SECONDS  # after this long away, who still has no lease is gone
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 1.0
 ENDS = Finished | Failed | Cancelled
 log = logging.getLogger(__name__)
 

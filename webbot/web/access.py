@@ -94,7 +94,7 @@ class Access:
     def __init__(self, app: Flask, settings: Settings, code: str) -> None:
         self.settings, self.code = settings, code
         self.entered_mark = hashlib.sha256(b"entered " + code.encode()).hexdigest() if code else ""
-        self.guesses = Brake(WRONG_CODES_A_MINUTE)
+        self.guesses = Brake(max(2, WRONG_CODES_A_MINUTE // settings.workers))  # each web process counts for itself
         self.changes = Brake(settings.rate_limit)
         self.calls = Brake(settings.program_rate_limit)
         self.hosts = frozenset(name.lower() for name in known_hosts(settings))
