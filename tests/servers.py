@@ -155,9 +155,12 @@ class PostgresServer:
             return cursor.fetchall() if cursor.description else []
 
     def signal(self, number: int) -> None:
-        """To the server and all its processes."""
+        """To the server and all its processes; each has a group of its own."""
         assert self.process is not None
-        os.killpg(self.process.pid, number)
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for process in (self.process.pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def stop(self) -> None:
         """At once, as after a crash: what was committed is read from its log at the next start."""

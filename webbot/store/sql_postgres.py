@@ -41,7 +41,7 @@ CONNECTIONS = 16  # at once, in one process
 CONNECT_SECONDS = 4
 LASTING_SECONDS = 3600.0  # without an answer, for work that takes its time
 DEFAULTS = {
-    "connect_timeout": str(CONNECT_SECONDS), "application_name": "webbot", "client_encoding": "UTF8",
+    "application_name": "webbot", "client_encoding": "UTF8",
     # A machine that is gone without a word is noticed.
     "keepalives_idle": "20", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "10000",
 }
@@ -85,7 +85,7 @@ class PostgresDatabase(Transactions):
     """
 
     def __init__(self, url: str, prepare: Callable[[Connection], None], *, patience: float = PATIENCE) -> None:
-        self._address = _address(url)
+        self._address = _address(url, patience)
         self._patience = patience
         self._inside, self._counting = 0, threading.Lock()
         self._engine = create_engine(
@@ -220,12 +220,14 @@ class PostgresDatabase(Transactions):
         connection.autocommit = False
 
 
-def _address(url: str) -> str:
+def _address(url: str, patience: float) -> str:
+    """What the driver gets; what the URL itself says comes first."""
     try:
         given = conninfo.conninfo_to_dict(url)
     except psycopg.Error:
         raise SettingsError(NO_ADDRESS) from None  # the driver's words have parts of the address
-    return conninfo.make_conninfo("", **{**DEFAULTS, **given})
+    connect = str(max(2, min(CONNECT_SECONDS, int(patience))))  # the driver knows no less than 2
+    return conninfo.make_conninfo("", **{**DEFAULTS, "connect_timeout": connect, **given})
 
 
 def _check_encoding(connection: Connection) -> None:
