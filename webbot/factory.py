@@ -13,7 +13,7 @@ from webbot.services import Services
 from webbot.settings import ROOT, Settings
 from webbot.web.access import Access
 from webbot.web.conversations import Conversations
-from webbot.web.files import MEGABYTE, Files
+from webbot.web.files import Files
 from webbot.web.languages import page_language
 from webbot.web.leonid import LEONID_DOOR, Leonid
 from webbot.web.leonid_port import create_leonid_app
@@ -49,7 +49,7 @@ def create_app(services: Services) -> Flask:
         validation_error_status=400,
     )
     app.config.update(
-        MAX_CONTENT_LENGTH=max(settings.max_upload_bytes, settings.max_file * MEGABYTE) + FORM_OVERHEAD,
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_OVERHEAD,
         # A byte of a question takes up to three characters in a form.
         MAX_FORM_MEMORY_SIZE=3 * settings.question_bytes + FORM_OVERHEAD,
         MAX_FORM_PARTS=32,

@@ -143,6 +143,7 @@ async function moveTo(made, place) {
   history.pushState(null, "", made.url);
   belongTo(made.conversation);
   connection.listen(place);
+  list.find();
   await refresh(); // what can be set of it
 }
 
@@ -164,6 +165,7 @@ listenToKeys({
   editLast() {
     const details = turns.last?.querySelector("details.edit");
     if (details instanceof HTMLDetailsElement) details.open = true;
+    details?.querySelector("textarea")?.focus(); // at once: who types goes on typing
     return Boolean(details);
   },
 });

@@ -25,7 +25,8 @@ def file(name, data, kind="text/plain"):
 
 def test_before_the_first_question(visit, echo):
     talk = visit(echo)
-    talk.page.locator("#attached").set_input_files([file("notes.md", "one two three " * 10), file("view.png", picture(), "image/png")])
+    both = [file("notes.md", "one two three " * 10), file("view.png", picture(), "image/png")]
+    talk.page.locator("#attached").set_input_files(both)
     files = talk.page.locator("#files li.file")
     expect(files).to_have_count(2)
     expect(files.first).to_contain_text("notes.md")

@@ -34,12 +34,13 @@ def meter(talk):
 def check(talk):
     """The parts are the window, none is negative, and the bar has the widths of the parts."""
     parts = meter(talk)
-    assert set(parts) == {"Role", "Memory", "Question", "Reserve", "Window"}
+    assert set(parts) == {"Role", "Files", "Pinned turns", "Memory", "Question", "Reserve", "Window"}
     assert parts["Window"] == WINDOW
     assert sum(parts.values()) == 2 * parts["Window"], parts
     assert min(parts.values()) >= 0 and parts["Role"] > 0 and parts["Reserve"] > 0
     widths = talk.page.locator(".meter rect").evaluate_all("all => all.map(each => each.width.baseVal.value)")
-    assert widths == pytest.approx([parts[name] * 100 / WINDOW for name in ("Role", "Memory", "Question")], abs=0.02)
+    shown = ("Role", "Files", "Pinned turns", "Memory", "Question")
+    assert widths == pytest.approx([parts[name] * 100 / WINDOW for name in shown], abs=0.02)
     shown = talk.page.locator("#memory summary").inner_text()
     assert f"remembers {parts['Memory']} of" in shown
     return parts

@@ -57,7 +57,7 @@ def test_the_answer_grows_on_both_and_stop_on_one_stops_both(two, home):
 
 
 def test_the_list_of_the_other_device_is_told(two, home):
-    first, second = two
+    first, _ = two
     third = Talk(first.page.context.new_page(), home, first.watch)
     third.page.goto("/")
     third.ask("something quite different")

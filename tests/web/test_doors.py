@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from webbot.web import pages
+from webbot.web import turns
 
 JSON = {"Accept": "application/json"}
 ORIGIN = "https://localhost"
@@ -64,7 +64,7 @@ def test_a_question_without_script(ann):
 
 
 def test_a_long_answer_without_script_is_shown_as_it_grows(ann, monkeypatch):
-    monkeypatch.setattr(pages, "WITHOUT_SCRIPT_SECONDS", 0.1)
+    monkeypatch.setattr(turns, "WITHOUT_SCRIPT_SECONDS", 0.1)
     began = time.monotonic()
     answer = ann.post("/turns", data={"question": "word " * 500})
     assert answer.status_code == 303

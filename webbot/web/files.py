@@ -50,6 +50,7 @@ class Files:
         length = request.content_length or 0
         limit = self.settings.max_file * MEGABYTE
         most = max(limit, self.settings.max_upload_bytes) if recording else limit
+        request.max_content_length = most + OVERHEAD
         if length > most + OVERHEAD:
             raise TooLong("What was sent is larger than {limit} MB.", limit=most // MEGABYTE)
         if length > OVERHEAD and min(self._free()) < 2 * limit:

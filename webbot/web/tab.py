@@ -75,6 +75,7 @@ class Tab:
                     if item is None:
                         yield ": alive\n\n"
                     if time.monotonic() - self.looked > TICK_SECONDS:
+                        self.looked = time.monotonic()
                         yield news.line() + self._models() + "".join(self._lost())
         except Lagging:
             return  # the tab connects again and goes on where it was
@@ -93,7 +94,6 @@ class Tab:
         return item if item is not None else listener.next(TICK_SECONDS)
 
     def _models(self) -> str:
-        self.looked = time.monotonic()
         html = self.views.models.html(self.about.model, self.key)
         if html == self.models_told:
             return ""
