@@ -47,13 +47,24 @@ async function open(menu, form) {
   /** @type {HTMLInputElement | null} */ (content.querySelector("input[name=title]"))?.focus();
 }
 
-/** The parts that may have changed since the page was made. What was typed stays. @param {HTMLElement} box */
-async function freshen(box) {
+/** @type {WeakMap<HTMLElement, Promise<boolean>>} what is on its way for a panel */
+const coming = new WeakMap();
+
+/** The parts that may have changed since the page was made; what was typed stays. @param {HTMLElement} box */
+function freshen(box) {
+  const done = fetchParts(box);
+  coming.set(box, done);
+  return done;
+}
+
+/** @param {HTMLElement} box @returns {Promise<boolean>} whether title and pin are as the panel showed them */
+async function fetchParts(box) {
   const part = box.closest("#options") ? "own" : "item";
   const html = await page(`/c/${box.dataset.of}/manage?part=${part}`).catch(() => null);
-  if (html === null) return;
+  if (html === null) return false;
   const template = document.createElement("template");
   template.innerHTML = html;
+  const same = shown(box) === shown(template.content);
   for (const then of template.content.querySelectorAll("[data-part]")) {
     const now = box.querySelector(`[data-part="${then.getAttribute("data-part")}"]`);
     if (now && now.innerHTML !== then.innerHTML) now.replaceChildren(...then.childNodes);
@@ -61,6 +72,13 @@ async function freshen(box) {
   const version = /** @type {HTMLInputElement | null} */ (template.content.querySelector("[name=version]"))?.value ?? "";
   const all = document.querySelectorAll(`.manage[data-of="${CSS.escape(box.dataset.of ?? "")}"] [name=version]`);
   for (const field of all) /** @type {HTMLInputElement} */ (field).value = version;
+  return same;
+}
+
+/** @param {ParentNode} box */
+function shown(box) {
+  const title = /** @type {HTMLInputElement | null} */ (box.querySelector("input[name=title]"))?.defaultValue;
+  return JSON.stringify([title, /** @type {HTMLButtonElement | null} */ (box.querySelector("[name=pinned]"))?.value]);
 }
 
 /** @param {HTMLFormElement} form @param {HTMLElement} box @param {HTMLElement | null} button @param {List} list */
@@ -68,10 +86,12 @@ async function act(form, box, button, list) {
   if (form.getAttribute("aria-busy")) return;
   form.setAttribute("aria-busy", "true");
   box.querySelector(":scope > .trouble")?.remove();
+  const what = form.dataset.manage ?? "";
   try {
-    const reply = await post(form.getAttribute("action") ?? "", new FormData(form, button));
-    if (form.dataset.manage === "delete") return gone(box, reply, list);
-    if (form.dataset.manage === "share" || form.dataset.manage === "unshare") {
+    await (coming.get(/** @type {HTMLElement} */ (document.querySelector("#options .manage") ?? box)) ?? coming.get(box));
+    const reply = await send(form, box, button, what === "rename" || what === "pin");
+    if (what === "delete") return gone(box, reply, list);
+    if (what === "share" || what === "unshare") {
       await freshen(box);
       return;
     }
@@ -80,9 +100,27 @@ async function act(form, box, button, list) {
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     complain(box, refusal.sentence);
-    if (refusal.status === 409) await freshen(box);
   } finally {
     form.removeAttribute("aria-busy");
+  }
+}
+
+/**
+ * Sends the form. An answer that has ended meanwhile makes another version, too: where title and pin are what they were, that is
+ * no reason to ask again.
+ * @param {HTMLFormElement} form @param {HTMLElement} box @param {HTMLElement | null} button @param {boolean} again
+ * @returns {Promise<any>}
+ */
+async function send(form, box, button, again) {
+  const fields = new FormData(form);
+  if (button instanceof HTMLButtonElement && button.name) fields.set(button.name, button.value);
+  try {
+    return await post(form.getAttribute("action") ?? "", fields);
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal) || refusal.status !== 409) throw refusal;
+    const same = await freshen(box);
+    if (!same || !again) throw refusal;
+    return send(form, box, button, false);
   }
 }
 
