@@ -15,3 +15,4 @@ STORES = {
     "postgresql": lambda folder: SqlStore(postgres_url(folder)),
     "redis": lambda folder: RedisStore(redis_url(folder)),
 }
+SEARCHING_TEXTS = [name for name in STORES if name != "redis"]  # the others search titles only

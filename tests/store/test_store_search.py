@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.store.stores import SEARCHING_TEXTS
 from tests.store.turning import again, ask, turn
 
 TITLES = ("100 % sure", "Die Straße", "一棵树 in spring", "Oaks and elms", "snake_case")
@@ -25,8 +26,7 @@ def titled(store):
 
 @pytest.fixture
 def read(store, talk):
-    if not store.searches_texts:
-        pytest.skip("this store searches titles only")
+    assert store.searches_texts
     return talk
 
 
@@ -44,6 +44,7 @@ def test_titles_are_found_by_words(titled):
     assert {search: found(titled, search) for search in expected} == expected
 
 
+@pytest.mark.parametrize("opened", SEARCHING_TEXTS, indirect=True)
 def test_words_inside_one_text(store, read):
     turn(store, read, "How do I bake an éclair? 面包", "Some fifty minutes.")
     expected = {
@@ -75,6 +76,12 @@ def test_it_is_listed_like_all_and_by_pages(store):
     assert found(store, "tree", owner="eve") == []
 
 
+def test_a_store_says_what_it_searches(store, talk):
+    turn(store, talk, "oaks")
+    assert found(store, "oaks") == (["Trees"] if store.searches_texts else [])
+
+
+@pytest.mark.parametrize("opened", SEARCHING_TEXTS, indirect=True)
 class TestTexts:
     def test_a_question_is_found_at_once_and_an_answer_when_it_has_ended(self, store, read):
         _, answer = ask(store, read, "Hm?")
