@@ -82,7 +82,7 @@ class Texts:
 
 def records(conversations: int, messages: int, long: int) -> Iterator[Record]:
     texts, now = Texts(), time.time()
-    kept = {one.name for one in fields(Message)} - {"id", "tool_calls", "tool_call"}
+    kept = {one.name for one in fields(Message)} - {"tool_calls", "tool_call"}
     rare = conversations // 2
     for number in range(conversations + 1):
         last = number == conversations
@@ -99,13 +99,13 @@ def records(conversations: int, messages: int, long: int) -> Iterator[Record]:
             if number == rare and place == 3:
                 text += f" {RARE.capitalize()}!"
             answer = place % 2 == 0
+            id_ = f"{id}m{place:05}"
             message = Message(
-                role="assistant" if answer else "user", text=text, number=place, parent=parent, created_at=begun + 60 * place,
-                tokens=len(text) // 4, counted_by="echo", usage=USAGE if answer else None,
+                id=id_, role="assistant" if answer else "user", text=text, number=place, parent=parent,
+                created_at=begun + 60 * place, tokens=len(text) // 4, counted_by="echo", usage=USAGE if answer else None,
             )
-            parent = f"{id}m{place:05}"
-            given = asdict(message)
-            yield Record("message", parent, {name: given[name] for name in kept} | {"conversation": id})
+            parent, given = id_, asdict(message)
+            yield Record("message", id_, {name: given[name] for name in kept} | {"conversation": id})
 
 
 # measuring, in a process of its own
@@ -211,8 +211,23 @@ def place(kind: str, folder: Path) -> Iterator[str]:
         return
     from tests import servers
 
-    with servers.postgresql(folder) if kind == "postgresql" else servers.redis(folder) as url:
-        yield url
+    class Lasting(servers.PostgresServer):
+        """As a package installs it, but for the place."""
+
+        SETTINGS = ("listen_addresses=", "shared_buffers=128MB", "lc_messages=C")
+
+    if kind == "postgresql":
+        database = Lasting()
+        try:
+            yield database.url()
+        finally:
+            database.remove()
+    else:
+        redis = servers.RedisServer(appendfsync="everysec")
+        try:
+            yield redis.url()
+        finally:
+            redis.stop()
 
 
 def run(url: str, given: argparse.Namespace) -> dict[str, Any]:
