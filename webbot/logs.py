@@ -37,5 +37,5 @@ def configure(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # What other packages tell about their own work helps nobody in operation.
-    for name in ("asyncio", "urllib3", "filelock", "httpx", "httpcore"):
+    for name in ("alembic", "asyncio", "urllib3", "filelock", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -49,6 +49,7 @@ class TestConversations:
         turn(store, one)
         assert [c.title for c in store.conversations("ann")] == ["two", "one", "three"]
         store.change_conversation("ann", three.id, remembers_from=1, cut_for="echo")  # book-keeping moves nothing
+        store.change_conversation("ann", three.id, title="three", titled_by="model")  # nobody has done anything
         assert [c.title for c in store.conversations("ann")] == ["two", "one", "three"]
         assert [c.title for c in store.conversations("ann", limit=1, offset=1)] == ["one"]
 

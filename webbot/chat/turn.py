@@ -20,7 +20,7 @@ from webbot.chat.wishes import GO_ON
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import Problem, TooLong, Unavailable
 from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Preparing, Started, Usage, Window
-from webbot.news import Changed
+from webbot.news import Changed, Listed, list_of
 from webbot.reply import Reply
 from webbot.store.base import Store
 
@@ -117,6 +117,8 @@ class Turn:
             if changes:
                 self.store.change_conversation(self.about.owner, self.about.id, **changes)
                 self.channels.post(self.about.id, Changed())
+                if "title" in changes:
+                    self.channels.post(list_of(self.about.owner), Listed())
         except Problem as problem:
             log.warning("a conversation's mark was not kept: %s", problem)  # the turn is stored; the next one keeps it
 

@@ -79,7 +79,7 @@ class Store(ABC):
         self, owner: str, conversation: str, *, only_version: int | None = None, **changes: object
     ) -> Conversation:
         """Sets any of title, titled_by, role, pinned, speaks, markup, model, remembers_from, cut_for; `version` grows by one.
-        Raises Conflict when `only_version` is another than the conversation's version."""
+        Marks, and a title that a model gave, leave the conversation in its place. Raises Conflict when `only_version` is another than the conversation's version."""
 
     @abstractmethod
     def delete_conversation(

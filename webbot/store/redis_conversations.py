@@ -81,7 +81,7 @@ def change(
 
     def work(change: Change) -> Conversation:
         check_version(change, only_version)
-        change.touch(moves=not changes.keys() <= MARKS, **changes)
+        change.touch(moves=not (changes.keys() <= MARKS or changes.get("titled_by") == "model"), **changes)
         if marks and (answer := branches.newest_answer(talks, conversation)):
             change.put_message(clean_message(replace(answer, **marks)))
         if "title" in changes:

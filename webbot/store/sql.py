@@ -79,7 +79,7 @@ class SqlStore(Store):
 
         def work(connection: Connection) -> Conversation:
             conversation_rows.find_version(connection, owner, conversation, only_version)
-            moves = not changes.keys() <= conversation_rows.MARKS
+            moves = not (changes.keys() <= conversation_rows.MARKS or changes.get("titled_by") == "model")
             conversation_rows.touch(connection, owner, conversation, moves=moves, **changes)
             if marks := {name: value for name, value in changes.items() if name in conversation_rows.MARKS}:
                 branches.keep_marks(connection, conversation, marks)
