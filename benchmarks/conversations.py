@@ -46,6 +46,7 @@ OWNER = "home"
 WORDS, COMMON, RARE, BEGUN = 5000, "water", "quetzalcoatl", "quetzal"
 PAGE = 100  # messages of a page
 DAY = 86400.0
+REMEMBERED = 59  # messages that fit the window, as a conversation that grew turn by turn has been cut
 LONG = "c-long"
 USAGE = Usage(prompt_tokens=100, answer_tokens=50, first_token_seconds=0.1, seconds=1.5)
 TARGETS = {"list": 50, "search": 200, "open": 100, "turn": 10}  # milliseconds
@@ -91,6 +92,7 @@ def records(conversations: int, messages: int, long: int) -> Iterator[Record]:
         about = Conversation(
             id=id, owner=OWNER, title=texts.some(4).capitalize(), titled_by="model", pinned=number % 1000 == 7,
             tip=f"{id}m{count:05}" if count else "", version=count + 1, created_at=begun, updated_at=begun + 60 * count,
+            remembers_from=max(1, count - REMEMBERED), cut_for="echo",
         )
         yield Record("conversation", id, {**asdict(about), "deleted_at": None})
         parent = ""
@@ -103,6 +105,7 @@ def records(conversations: int, messages: int, long: int) -> Iterator[Record]:
             message = Message(
                 id=id_, role="assistant" if answer else "user", text=text, number=place, parent=parent,
                 created_at=begun + 60 * place, tokens=len(text) // 4, counted_by="echo", usage=USAGE if answer else None,
+                remembers_from=max(1, place - REMEMBERED) if answer else 0, cut_for="echo" if answer else "",
             )
             parent, given = id_, asdict(message)
             yield Record("message", id_, {name: given[name] for name in kept} | {"conversation": id})
