@@ -24,6 +24,7 @@ def refused(data, **more):
     with pytest.raises(Problem) as caught:
         assert list(transfer.read(data, **more)) == []
     assert 400 <= caught.value.status < 500
+    assert str(caught.value).encode(), "a page can show it"
     return str(caught.value)
 
 
@@ -41,6 +42,7 @@ def ours(**changes):
     (b'{"mapping": NaN}', "NaN is no number"), (b'{"mapping": -Infinity}', "-Infinity is no number"),
     (b'{"mapping": {"a": 1, "a": 2}}', "'a' stands twice"), (b'{"mapping": ' + b"9" * 5000 + b"}", "see byte 0"),
     (b'{"mapping": "\xff"}', "no UTF-8: see byte 13"), (b'{"mapping": 5}', "mapping is no object"),
+    (b'{"mapping": {"\\ud800": 5}}', "mapping.\\ud800 is no object"), (b'{"mapping": {"\\ud800": {}, "\\ud800": {}}}', "twice"),
     (b"\xff\xfe[\x00]\x00", "no conversations here"), (b'{"format": "webbot", "version": 1}', "no conversation of a known form"),
     (b'{"format": "webbot", "version": 2, "conversations": []}', "version 2"),
     (b'{"format": "other", "conversations": []}', "does not say"),

@@ -68,7 +68,7 @@ def test_only_what_was_shown_when_the_link_was_made(ann, stranger, services):
 def test_the_link_stands_in_the_menu_and_is_taken_back(ann, stranger):
     path, key = shared(ann, "A third dragon")
     assert f"https://localhost{path}" in ann.get(f"/c/{key}/manage").text
-    assert ann.post(f"/c/{key}/unshare").headers["Location"] == f"/c/{key}/manage#share"
+    assert ann.post(f"/c/{key}/unshare").headers["Location"] == f"/c/{key}/manage#page-share"
     assert path not in ann.get(f"/c/{key}/manage").text
     assert stranger.get(path).status_code == 404
     assert ann.get(path).status_code == 404

@@ -27,6 +27,7 @@ class Values:
         self.place = place
 
     def at(self, name: str) -> str:
+        name = name.encode("utf-8", "backslashreplace").decode()
         return f"{self.place}.{name}" if self.place else name
 
     def only(self, names: Collection[str]) -> None:

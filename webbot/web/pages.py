@@ -144,7 +144,7 @@ class Pages:
         """Forgets the session and the conversations that only it could reach; its id is worthless from now on."""
         if g.owner and self.settings.owner == "session":
             for conversation in self.store.conversations(g.owner, limit=100_000):
-                self.chat.delete(g.owner, conversation.id)
+                self.chat.delete(g.owner, conversation.id, at_once=True)
         forget()
         g.owner = ""
         return jsonify(url="/") if wants_json() else redirect("/", 303)

@@ -62,7 +62,7 @@ class Sharing:
         share = share_view(self.store, self.store.conversation(g.owner, conversation))
         if wants_json():
             return jsonify(link=share["link"] if share else None)
-        return redirect(f"/c/{conversation}/manage#share", 303)
+        return redirect(f"/c/{conversation}/manage#page-share", 303)
 
     def read(self, token: str) -> ResponseReturnValue:
         if not self.reads.admits(request.remote_addr or ""):

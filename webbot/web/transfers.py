@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import tempfile
 import time
 import unicodedata
 from collections.abc import Iterator
@@ -12,13 +14,14 @@ from flask import Blueprint, Response, g, jsonify, render_template, request, str
 from flask.typing import ResponseReturnValue
 
 from webbot import transfer
-from webbot.errors import BadInput, NotFound, Problem, TooLong
+from webbot.errors import BadInput, DiskFull, NotFound, Problem, TooLong
 from webbot.messages import Conversation, File
 from webbot.news import Changed
 from webbot.services import Services
 from webbot.transfer import markdown, webbot_json
 from webbot.web import forms
 from webbot.web.access import claim
+from webbot.web.files import FULL
 from webbot.web.problems import sentence_of, wants_json
 from webbot.web.views import View, Views
 
@@ -91,8 +94,7 @@ class Transfers:
 
     def import_file(self) -> ResponseReturnValue:
         """What is good of a file comes in; of what is broken nothing is stored, and the page says why."""
-        if (request.content_length or 0) > self.settings.max_upload_bytes + PIECE:
-            raise TooLong("What was sent is larger than {limit} MB.", limit=self.settings.max_upload)
+        self._check_size(request.content_length or 0)
         forms.only("file")
         file = request.files.get("file")
         told = Told()
@@ -108,6 +110,14 @@ class Transfers:
         if told.last is not None:
             self.chat.told(told.last.owner, told.last.id, Changed())
         return self._shown(told)
+
+    def _check_size(self, length: int) -> None:
+        """Looks at the length that the request tells, before anything of it is read. Raises TooLong and DiskFull."""
+        if length > self.settings.max_upload_bytes + PIECE:
+            raise TooLong("What was sent is larger than {limit} MB.", limit=self.settings.max_upload)
+        free = min(shutil.disk_usage(folder).free for folder in (tempfile.gettempdir(), self.settings.data))
+        if length > PIECE and free < 2 * length:
+            raise DiskFull(FULL)
 
     def _take(self, data: bytes, owner: str, told: Told) -> None:
         """Raises a Problem where the rest of the file cannot be read, or nothing more can be stored."""
