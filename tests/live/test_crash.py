@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 STORE_KILLS = 60
 MANY = "CRASHES" in os.environ
 HTTP_KILLS = int(os.environ.get("CRASHES", "6"))
+PATIENCE = 60.0  # seconds in which a server is there again
 
 
 @pytest.mark.parametrize("kind", URLS)
@@ -103,7 +104,7 @@ def test_nothing_acknowledged_is_lost_by_a_server(live):
         client.start()
     chance, family = random.Random(), []
     for number in range(HTTP_KILLS):
-        until(lambda: server._answers("/healthz"), 30)
+        until(lambda: server._answers("/healthz"), PATIENCE)
         time.sleep(chance.uniform(0, 0.4))
         family += server.processes()
         if MANY and number % 4 == 1:
@@ -116,8 +117,8 @@ def test_nothing_acknowledged_is_lost_by_a_server(live):
         else:
             before = until(lambda: web_process(server))
             os.kill(before, signal.SIGKILL)
-            until(lambda before=before: web_process(server) not in (None, before), 30)
-    until(lambda: server._answers("/readyz"), 60)
+            until(lambda before=before: web_process(server) not in (None, before), PATIENCE)
+    until(lambda: server._answers("/readyz"), PATIENCE)
     for client in clients:
         client.ended.set()
     for client in clients:
