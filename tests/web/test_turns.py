@@ -182,6 +182,8 @@ def test_pages_of_history(talk, services):
         path = earlier[1] if earlier else ""
     assert [int(number) for number in found] == list(range(1, 230, 2))
     assert len(re.findall("<article", talk.client.get(f"/c/{key}").text)) == 50
+    old, new = (services.store.messages("home", key, before=before, limit=1)[0] for before in (20, 231))
+    assert old.tokens is None and new.tokens is not None, "what no window holds is not even counted"
 
 
 def test_foreign_conversations_have_no_doors(talk, visitor):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from webbot import memory
 from webbot.chat.enclosed import Enclosed
@@ -19,6 +19,7 @@ from webbot.messages import Conversation, Message, Window
 from webbot.store.base import Store
 
 MOST_ROLES = 1000  # whose token counts are kept
+PAGE = 200  # messages that are read at once
 NEAR = 4  # messages in which the newest answer is found: a question without an answer may stand before another
 
 log = logging.getLogger(__name__)
@@ -120,12 +121,26 @@ class Sight:
         limit = budget.held_limit(budget.role(self.role_tokens(about.role, engine, state)))
         held = [found for found in self.store.held(about.owner, about.id) if before is None or found.number < before]
         start = self._mark(about, state, before, going_on)
-        messages = list(self.store.messages(about.owner, about.id, start=start, before=before))
-        counted = {m.id: m for m in self._counted(about, engine, state, list({m.id: m for m in (*held, *messages)}.values()))}
-        pinned = memory.pinned(memory.turns([counted[m.id] for m in held], budget), limit)
+        held = self._counted(about, engine, state, held)
+        past = self._newest(about, engine, state, start, before, {found.id for found in held})
+        pinned = memory.pinned(memory.turns(held, budget), limit)
         left = limit - sum(turn.cost for turn in pinned)
         files = self._enclosed.shown(about, left, engine, state)
-        return memory.turns([counted[m.id] for m in messages], budget), Held(files.tokens, files.seen, pinned)
+        return past, Held(files.tokens, files.seen, pinned)
+
+    def _newest(
+        self, about: Conversation, engine: Engine, state: EngineState, start: int, before: int | None, held: Collection[str]
+    ) -> list[Turn]:
+        """The turns from the number `start` on, counted; of a long conversation the newest ones that are more than any window
+        holds, so that one of ten thousand messages costs no more than one of fifty."""
+        budget, messages = budget_of(state), list[Message]()
+        while True:
+            page = self.store.messages(about.owner, about.id, start=start, before=before, limit=PAGE)
+            messages = [*self._counted(about, engine, state, page), *messages]
+            found = memory.turns(messages, budget)
+            if len(page) < PAGE or sum(turn.cost for turn in found if turn.question.id not in held) > budget.context:
+                return found
+            before = page[0].number
 
     def _mark(self, about: Conversation, state: EngineState, before: int | None, going_on: Message | None) -> int:
         """The number of the first message that is not forgotten: 0 where another tokenizer has cut."""
