@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import functools
 import itertools
 import os
@@ -23,12 +22,6 @@ import pytest
 
 DATABASES = 256  # of the shared Redis; a test takes one, which is emptied for it
 SECONDS = 20.0  # a server that has not started by then never will
-
-
-def _end_with_us() -> None:
-    """In a new server: it ends when the test process does, also when that is killed (Linux)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class RedisServer:
@@ -50,9 +43,9 @@ class RedisServer:
 
     def start(self, *, until_loaded: bool = True) -> None:
         words = [word for name, value in self.options.items() for word in (f"--{name}", value)]
-        self.process = subprocess.Popen(
-            [str(self.program), *words], stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_us,
-        )
+        # It ends when the test process does, also when that is killed.
+        bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        self.process = subprocess.Popen([*bound, str(self.program), *words], stdout=subprocess.DEVNULL, start_new_session=True)
         end = time.monotonic() + SECONDS
         while until_loaded and not self.answers():
             assert self.process.poll() is None, (self.folder / "log").read_text()
