@@ -78,9 +78,9 @@ class Store(ABC):
     def change_conversation(
         self, owner: str, conversation: str, *, only_version: int | None = None, **changes: object
     ) -> Conversation:
-        """Sets any of title, titled_by, role, pinned, speaks, markup, model, remembers_from, cut_for; `version` grows by one. Marks,
-        and a title that a model gave, leave the conversation in its place. Raises Conflict when `only_version` is another than the
-        conversation's version."""
+        """Sets any of title, titled_by, role, pinned, speaks, markup, model, remembers_from, cut_for; `version` grows by one.
+        Marks, and a title that a model gave, leave the conversation in its place. Raises Conflict when `only_version` is another
+        than the conversation's version."""
 
     @abstractmethod
     def delete_conversation(
