@@ -206,12 +206,13 @@ _free_schemas: list[str] = []
 _schema_numbers = itertools.count()
 
 
-def postgres_url(folder: Path) -> str:
-    """A schema of the shared PostgreSQL: the same one for the same folder, an empty one for another folder."""
+def postgres_url(folder: Path, *, bare: bool = False) -> str:
+    """A schema of the shared PostgreSQL: the same one for the same folder, an empty one for another folder; `bare`: without
+    tables for certain."""
     server = shared_postgres()
     name = str(folder)
     if name not in _schemas:
-        _schemas[name] = _empty_schema(server)
+        _schemas[name] = _new_schema(server) if bare else _empty_schema(server)
     return server.url(options=f"-csearch_path={_schemas[name]}")
 
 
@@ -227,6 +228,10 @@ def _empty_schema(server: PostgresServer) -> str:
         with contextlib.suppress(psycopg.Error):  # whatever a test left there: another one
             server.ask(f"SET lock_timeout = 2000; SET search_path = {name}; DELETE FROM conversations; DELETE FROM sessions")
             return name
+    return _new_schema(server)
+
+
+def _new_schema(server: PostgresServer) -> str:
     name = f"test{next(_schema_numbers)}"
     server.ask(f"CREATE SCHEMA {name}")
     return name

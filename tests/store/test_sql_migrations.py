@@ -183,7 +183,7 @@ def test_both_ways_give_the_same_tables(tmp_path, kind):
         else:
             from webbot.store.sql_postgres import PostgresDatabase
 
-            database = PostgresDatabase(postgres_url(folder), prepare)
+            database = PostgresDatabase(postgres_url(folder, bare=True), prepare)
         shapes.append(database.read(shape))
         assert database.read(sql_migrations.revision) == sql_migrations.NEWEST
         database.close()

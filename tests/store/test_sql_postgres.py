@@ -192,7 +192,7 @@ class TestProcesses:
         other.close()
 
     def test_eight_that_start_at_once_make_one_database(self, tmp_path):
-        address, made, wrong = postgres_url(tmp_path / "fresh"), [], []
+        address, made, wrong = postgres_url(tmp_path / "fresh", bare=True), [], []
 
         def start():
             try:
@@ -347,7 +347,7 @@ def test_it_never_stops_other_greenlets(address):
 
 
 def test_a_database_of_others_is_left_alone(tmp_path):
-    address = postgres_url(tmp_path / "theirs")
+    address = postgres_url(tmp_path / "theirs", bare=True)
     with psycopg.connect(address, autocommit=True) as other:
         other.execute("CREATE TABLE photographs (id int)")
     with pytest.raises(SettingsError, match="another program"):

@@ -2,15 +2,17 @@
 
 A search looks at the newest HITS texts that have all its words, so that its time is bounded also for a word that stands in nearly
 every message: of such a word only the conversations of those texts are found. Titles are looked at by themselves, HITS of them.
-PostgreSQL looks at the newest two blocks of texts first, and at all others only when few of those had the words.
+In SQLite the last word is taken as whole first, and as begun only where that gives fewer hits. PostgreSQL looks at the newest two
+blocks of texts first, and at all others only where few of those had the words.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, TextClause, func, select, text
 
 from webbot.messages import Conversation
 from webbot.store import words
@@ -23,18 +25,19 @@ HITS = 20_000
 ENOUGH = 2_000  # hits in the newest two blocks by which a word is one that stands in many texts
 
 # The conversations of the newest hits, and how many hits each has.
-NEWEST = {
-    "sqlite": text("""
-        SELECT indexed.conversation, count(*) FROM (
-            SELECT rowid AS id FROM search WHERE search MATCH :query ORDER BY rowid DESC LIMIT :hits
-        ) AS hit JOIN indexed ON indexed.id = hit.id GROUP BY indexed.conversation
-    """),
-    "postgresql": text("""
-        SELECT conversation, count(*) FROM (
-            SELECT conversation FROM indexed WHERE words @@ CAST(:query AS tsquery) ORDER BY id DESC LIMIT :hits
-        ) AS hit GROUP BY conversation
-    """),
-}
+IN_TEXTS, IN_TITLES, IN_POSTGRESQL = map(text, ("""
+    SELECT indexed.conversation, count(*) FROM (
+        SELECT rowid AS id FROM search WHERE search MATCH :query ORDER BY rowid DESC LIMIT :hits
+    ) AS hit JOIN indexed ON indexed.id = hit.id GROUP BY indexed.conversation
+""", """
+    SELECT indexed.conversation, count(*) FROM (
+        SELECT rowid AS id FROM search_titles WHERE search_titles MATCH :query ORDER BY rowid DESC LIMIT :hits
+    ) AS hit JOIN indexed ON indexed.id = hit.id GROUP BY indexed.conversation
+""", """
+    SELECT conversation, count(*) FROM (
+        SELECT conversation FROM indexed WHERE words @@ CAST(:query AS tsquery) ORDER BY id DESC LIMIT :hits
+    ) AS hit GROUP BY conversation
+"""))
 ONE_OF = {
     "sqlite": text("conversations.id IN (SELECT value FROM json_each(:ids))"),
     "postgresql": text("conversations.id IN (SELECT json_array_elements_text(CAST(:ids AS json)))"),
@@ -55,25 +58,29 @@ def list_conversations(connection: Connection, owner: str, search: str, limit: i
 
 
 def _found(connection: Connection, owner: str, wanted: Sequence[Term]) -> set[str]:
-    """The ids of conversations with all these words in the title or in one text; others' may be among them."""
+    """The ids of conversations with all these words in the title or in one text."""
     mine = [owner_word(owner)]
     if connection.dialect.name == "sqlite":
-        found = _newest(connection, mine, wanted)
-    else:
-        blocks = _newest_blocks(connection)
-        found = _newest(connection, mine, wanted, blocks)
-        if blocks and sum(found.values()) < ENOUGH:
-            found = _newest(connection, mine, wanted)
-    if sum(found.values()) >= ENOUGH:  # there may be titles behind the newest hits
-        found |= _newest(connection, [*mine, TITLE], wanted)
+        return _found_in_sqlite(connection, mine, wanted)
+    blocks = _newest_blocks(connection)
+    found = _newest(connection, IN_POSTGRESQL, query_text(connection, wanted, mine, blocks))
+    if blocks and sum(found.values()) < ENOUGH:
+        found = _newest(connection, IN_POSTGRESQL, query_text(connection, wanted, mine))
+    if blocks:  # titles are older than the newest hits
+        found |= _newest(connection, IN_POSTGRESQL, query_text(connection, wanted, [*mine, TITLE]))
     return set(found)
 
 
-def _newest(
-    connection: Connection, signs: Sequence[str], wanted: Sequence[Term], blocks: Sequence[str] = ()
-) -> dict[str, int]:
-    query = query_text(connection, wanted, signs, blocks)
-    return {row[0]: row[1] for row in connection.execute(NEWEST[connection.dialect.name], {"query": query, "hits": HITS})}
+def _found_in_sqlite(connection: Connection, mine: Sequence[str], wanted: Sequence[Term]) -> set[str]:
+    whole = [replace(term, begun=False) for term in wanted]
+    found = _newest(connection, IN_TEXTS, query_text(connection, whole, mine))
+    if sum(found.values()) < HITS:
+        found = _newest(connection, IN_TEXTS, query_text(connection, wanted, mine))
+    return set(found) | set(_newest(connection, IN_TITLES, query_text(connection, wanted, mine)))
+
+
+def _newest(connection: Connection, where: TextClause, query: str) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(where, {"query": query, "hits": HITS})}
 
 
 def _newest_blocks(connection: Connection) -> list[str]:

@@ -36,7 +36,7 @@ def begin(
         branches.mark_shown(connection, conversation, parent)
     connection.execute(insert(messages), [message_row(asked, conversation, shown=True)])
     index.learn_messages(connection, owner, conversation, [asked])
-    answer = _answer(connection, owner, conversation, asked)
+    answer = _answer(connection, owner, conversation, asked, asked.number + 1)
     return message_rows.find(connection, owner, conversation, asked.id), answer
 
 
@@ -47,7 +47,7 @@ def begin_answer(connection: Connection, owner: str, conversation: str, question
         raise NotFound(message_rows.NO_MESSAGE)
     if asked.id != known.tip:
         branches.mark_shown(connection, conversation, asked.id)
-    return asked, _answer(connection, owner, conversation, asked)
+    return asked, _answer(connection, owner, conversation, asked, branches.next_number(connection, conversation))
 
 
 def resume(connection: Connection, owner: str, conversation: str, answer: str) -> tuple[Message, Message]:
@@ -120,10 +120,10 @@ def _quiet(connection: Connection, owner: str, conversation: str) -> Conversatio
     return known
 
 
-def _answer(connection: Connection, owner: str, conversation: str, asked: Message) -> Message:
+def _answer(connection: Connection, owner: str, conversation: str, asked: Message, number: int) -> Message:
     """An empty answer behind that question, which is the last message shown; it becomes the tip."""
     answer = Message(
-        role="assistant", text="", id=conversation_rows.new_id(), number=branches.next_number(connection, conversation),
+        role="assistant", text="", id=conversation_rows.new_id(), number=number,
         status="streaming", created_at=time.time(), parent=asked.id, **branches.marks(connection, conversation),
     )
     connection.execute(insert(messages), [message_row(answer, conversation, shown=True)])

@@ -53,10 +53,12 @@ RULES = (
 # FTS5 keeps the words of a text in a table of its own.
 IN_SQLITE = (
     ("The words of {count} texts are lost.", """
-        SELECT count(*) FROM indexed WHERE id NOT IN (SELECT id FROM search_docsize)
+        SELECT count(*) FROM indexed
+        WHERE id NOT IN (SELECT id FROM search_docsize UNION ALL SELECT id FROM search_titles_docsize)
     """),
     ("Search has the words of {count} texts that are not there.", """
-        SELECT count(*) FROM search_docsize WHERE id NOT IN (SELECT id FROM indexed)
+        SELECT count(*) FROM (SELECT id FROM search_docsize UNION ALL SELECT id FROM search_titles_docsize) AS kept
+        WHERE id NOT IN (SELECT id FROM indexed)
     """),
 )
 

@@ -59,10 +59,11 @@ def pieces(text: str) -> Iterator[list[str]]:
 
 def _end(found: list[str], start: int) -> int:
     size, end = 0, min(start + PIECE, len(found))
-    for at in range(start, end):
-        size += len(found[at])
-        if size > PIECE_CHARACTERS:
-            return max(at, start + OVERLAP + 1)
+    if (end - start) * LONGEST > PIECE_CHARACTERS:
+        for at in range(start, end):
+            size += len(found[at])
+            if size > PIECE_CHARACTERS:
+                return max(at, start + OVERLAP + 1)
     return end
 
 
