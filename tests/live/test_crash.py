@@ -1,6 +1,7 @@
 """kill -9 while conversations are written: what was acknowledged is there, once, and nothing is left lying about.
 
-`CRASHES=200 python -m pytest tests/live/test_crash.py --timeout 3600` kills at so many moments over HTTP, and with a model.
+`CRASHES=200 python -m pytest tests/live/test_crash.py --timeout 3600` kills at so many moments over HTTP; with CRASH_ENGINE=local
+a model's process is there, too, and is killed now and then.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from webbot.store import address
 
 pytestmark = pytest.mark.slow
 STORE_KILLS = 60
-MANY = "CRASHES" in os.environ
+ENGINE = os.environ.get("CRASH_ENGINE", "echo")
 HTTP_KILLS = int(os.environ.get("CRASHES", "6"))
 PATIENCE = 60.0  # seconds in which a server is there again
 
@@ -97,8 +98,8 @@ def web_process(server) -> int | None:
 
 
 def test_nothing_acknowledged_is_lost_by_a_server(live):
-    """The web process is killed; every third time the master with all of them; with many, a model's process now and then."""
-    server = live(engine="local" if MANY else "echo", owner="home")
+    """The web process is killed; every third time the master with all of them, and a model's process now and then."""
+    server = live(engine=ENGINE, owner="home")
     clients = [Client(server, name) for name in ("Ann", "Bob")]
     for client in clients:
         client.start()
@@ -107,7 +108,7 @@ def test_nothing_acknowledged_is_lost_by_a_server(live):
         until(lambda: server._answers("/healthz"), PATIENCE)
         time.sleep(chance.uniform(0, 0.4))
         family += server.processes()
-        if MANY and number % 4 == 1:
+        if ENGINE == "local" and number % 4 == 1:
             with contextlib.suppress(StopIteration):
                 server.find("webbot.engines.worker").kill()
         elif number % 3 == 2:
