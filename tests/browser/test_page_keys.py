@@ -74,7 +74,7 @@ def test_the_box_is_ready_and_keeps_its_draft(talk):
 
 def test_editing_the_last_question_in_place(talk):
     talk.ask("second question")
-    expect(talk.page.locator("details.edit")).to_have_count(1)  # only the last one can be edited
+    expect(talk.page.locator("details.edit")).to_have_count(2)  # each question can be edited
     talk.last.locator("details.edit summary").press("Enter")
     box = talk.last.get_by_label("Your question")
     expect(box).to_be_focused()
