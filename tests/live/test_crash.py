@@ -90,6 +90,16 @@ class Client(threading.Thread):
             time.sleep(0.01)
 
 
+def living(processes):
+    """Those of them that have not ended."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
 def web_process(server) -> int | None:
     """The number of the web process that runs now; None while there is none."""
     with contextlib.suppress(psutil.Error, StopIteration):
@@ -112,8 +122,10 @@ def test_nothing_acknowledged_is_lost_by_a_server(live):
             with contextlib.suppress(StopIteration):
                 server.find("webbot.engines.worker").kill()
         elif number % 3 == 2:
+            orphans = server.processes()
             server.process.kill()
             server.process.wait()
+            until(lambda orphans=orphans: not living(orphans), PATIENCE)
             server.start(ready=False)
         else:
             before = until(lambda: web_process(server))
@@ -124,8 +136,8 @@ def test_nothing_acknowledged_is_lost_by_a_server(live):
         client.ended.set()
     for client in clients:
         client.join(20)
-    living = {process.pid for process in server.processes()}
-    until(lambda: not [p for p in family if p.pid not in living and p.is_running() and p.status() != psutil.STATUS_ZOMBIE], 10)
+    here = {process.pid for process in server.processes()}
+    until(lambda: not [process for process in living(family) if process.pid not in here], 10)
     assert server.stop() == 0
     left = sorted(path.name for path in (server.folder / "data" / "run").rglob("*"))
     assert not [name for name in left if name.endswith((".sock", ".part"))], left
