@@ -14,6 +14,7 @@ from redis.retry import Retry
 from webbot.errors import SettingsError
 
 CONNECT_SECONDS, ANSWER_SECONDS = 2.0, 2.0
+MOST = 8  # connections for what is asked; an answer takes less than a millisecond
 log = logging.getLogger(__name__)
 
 
@@ -21,12 +22,13 @@ def connected(url: str, seconds: float = ANSWER_SECONDS) -> redis.Redis:
     """A client whose answers may take so long; it connects when it is first used. Raises SettingsError for a URL that is none."""
     options: dict[str, Any] = {} if url.startswith("unix:") else {"socket_keepalive": True}
     try:
-        return redis.Redis.from_url(
-            _plain(url), socket_timeout=seconds, socket_connect_timeout=CONNECT_SECONDS, retry=Retry(NoBackoff(), 0), protocol=2,
-            decode_responses=False, **options,
+        pool = redis.BlockingConnectionPool.from_url(
+            _plain(url), max_connections=MOST, timeout=CONNECT_SECONDS, socket_timeout=seconds,
+            socket_connect_timeout=CONNECT_SECONDS, retry=Retry(NoBackoff(), 0), protocol=2, decode_responses=False, **options,
         )
     except (ValueError, TypeError, redis.RedisError):
         raise SettingsError("The address of the Redis is none: redis://HOST/0 is needed.") from None
+    return redis.Redis(connection_pool=pool)
 
 
 def _plain(url: str) -> str:
