@@ -98,7 +98,7 @@ def test_everything_is_told_in_order(make, store):
     key = chat.create("ann", "").id
     heard = Heard(chat, "ann", key)
     reply = ask(chat, key, "one two")
-    assert heard.names() == ["Changed", "Began", "Listed", "Heard", "Heard", "Heard", "Heard", "Listed"]
+    assert heard.names() == ["Changed", "Listed", "Began", "Listed", "Heard", "Heard", "Heard", "Heard", "Listed"]
     events = [news.event for news in heard.both if type(news).__name__ == "Heard"]
     assert [type(event) for event in events] == [Started, Delta, Delta, Finished]
     assert {news.answer for news in heard.both if type(news).__name__ == "Heard"} == {reply.answer.id}
