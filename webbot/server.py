@@ -97,8 +97,8 @@ def run(
 def check_workers(settings: Settings) -> None:
     """Raises SettingsError for several web processes that could not hear of one another."""
     if not makers.relay_url(settings) and settings.workers > 1:
-        raise SettingsError("{count} web processes need a Redis to tell one another what happens. Set WEBBOT_REDIS=redis://HOST/0, "
-                            "or WEBBOT_WORKERS=1.", count=settings.workers)
+        raise SettingsError("{count} web processes need a Redis to tell one another what happens. Set "
+                            "WEBBOT_REDIS=redis://HOST/0, or WEBBOT_WORKERS=1.", count=settings.workers)
 
 
 def kept_models(settings: Settings) -> Keeping | None:

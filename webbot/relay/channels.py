@@ -226,7 +226,7 @@ class RelayedChannels(Channels):
                 return
             topic.numbers[entry.origin] = entry.number
         if entry.stop is not None:
-            if entry.stop in ("", self._own.get(key)):
+            if entry.stop == self._own.get(key):
                 super().ask_stop(key)
             return
         news = entry.news
@@ -404,13 +404,12 @@ class RelayedChannels(Channels):
                 self._health.bad(error)
 
     def ask_stop(self, key: str) -> None:
-        with self._lock:
-            here = key in self._claimed
-            running = super().running(key)
-        if here:
+        if key in self._claimed:
             super().ask_stop(key)
-        else:
-            self._writer.ask_stop(key, running.began.answer.id if running is not None else "")
+            return
+        running = self.running(key)
+        if running is not None:  # by its id, so that a late wish does not end the next answer
+            self._writer.ask_stop(key, running.began.answer.id)
 
     # processes that are gone
 

@@ -28,7 +28,7 @@ def connected(url: str, seconds: float = ANSWER_SECONDS) -> redis.Redis:
         )
     except (ValueError, TypeError, redis.RedisError):
         raise SettingsError("The address of the Redis is none: redis://HOST/0 is needed.") from None
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis.from_pool(pool)  # which it closes
 
 
 def _plain(url: str) -> str:

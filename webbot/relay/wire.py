@@ -16,7 +16,7 @@ SEPARATORS = (",", ":")
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of a conversation's stream. `origin` is the process that told it, `number` counts what that one tells. `direct`:
-    whoever listens in that process knows it already. `stop` asks for the end of the answer with that id ("" any) instead."""
+    whoever listens in that process knows it already. `stop` asks for the end of the answer with that id instead."""
 
     origin: str
     number: int
