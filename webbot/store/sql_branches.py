@@ -35,15 +35,15 @@ def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start:start + PORTION]
 
 
-def refuse_busy(connection: Connection, conversation: str) -> None:
-    """Raises Conflict while an answer is streaming."""
-    streaming = select(messages.c.id).where(messages.c.conversation == conversation, messages.c.status == "streaming")
-    if connection.scalar(streaming):
+def quiet(connection: Connection, conversation: str) -> int:
+    """The number of its next message. Raises Conflict while an answer is streaming."""
+    here = messages.c.conversation == conversation
+    streaming = select(messages.c.id).where(here, messages.c.status == "streaming").limit(1)
+    last = select(func.max(messages.c.number)).where(here)
+    row = connection.execute(select(streaming.scalar_subquery(), last.scalar_subquery())).one()
+    if row[0] is not None:
         raise Conflict(BUSY)
-
-
-def next_number(connection: Connection, conversation: str) -> int:
-    return (connection.scalar(select(func.max(messages.c.number)).where(messages.c.conversation == conversation)) or 0) + 1
+    return (row[1] or 0) + 1
 
 
 def _up(conversation: str, message: str, *, to_shown: bool) -> CTE:

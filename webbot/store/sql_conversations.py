@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Update, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Update, and_, delete, func, insert, select, update
 
 from webbot.errors import BadInput, Conflict, NotFound
 from webbot.messages import Conversation
@@ -80,12 +80,13 @@ def make(connection: Connection, owner: str, **values: Any) -> str:
     return made
 
 
-def next_place(connection: Connection, owner: str) -> int:
-    """A place before all others of this owner."""
+def next_place(connection: Connection, owner: str) -> ColumnElement[int]:
+    """A place before all others of this owner, as the statement finds it that uses it."""
     if connection.dialect.supports_sequences:
-        return connection.scalar(places.next_value()) or 0
-    highest = select(conversations.c.place).where(conversations.c.owner == owner).order_by(conversations.c.place.desc()).limit(1)
-    return (connection.scalar(highest) or 0) + 1
+        return places.next_value()
+    others = conversations.alias("others")
+    highest = select(others.c.place).where(others.c.owner == owner).order_by(others.c.place.desc()).limit(1)
+    return func.coalesce(highest.scalar_subquery(), 0) + 1
 
 
 def touch(connection: Connection, owner: str, conversation: str, *, moves: bool = True, **values: Any) -> None:

@@ -29,7 +29,7 @@ TITLE = "\u00a4title"  # no word of a text has this sign
 ROWS_AT_ONCE = 500
 MANY = 50_000  # texts after which a line in the log says how far it is
 # PostgreSQL looks for the newest hits block by block, and each row has the word of its block.
-BLOCK = 32_768
+BLOCK = 16_384
 SETTLED_PAGES = 200  # pages of 4 kB that one step of `settle` writes
 FORGOTTEN = "forgotten"  # the name of the row in `about` that says whether there is something to settle
 log = logging.getLogger(__name__)

@@ -212,7 +212,9 @@ class PostgresDatabase(Transactions):
         connection.autocommit = True
         connection.execute(
             "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false),"
-            " set_config('idle_in_transaction_session_timeout', '60000', false)", (str(limit), str(limit)),
+            " set_config('idle_in_transaction_session_timeout', '60000', false),"
+            # A plan for any search fits none: whether a word is rare decides.
+            " set_config('plan_cache_mode', 'force_custom_plan', false)", (str(limit), str(limit)),
         )
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"

@@ -12,13 +12,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, TextClause, func, select, text
+from sqlalchemy import Connection, TextClause, select, text
 
 from webbot.messages import Conversation
 from webbot.store import words
 from webbot.store.sql_index import BLOCK, TITLE, block_word, owner_word, query_text
 from webbot.store.sql_rows import CONVERSATION, conversation_from
-from webbot.store.sql_schema import conversations, indexed, within
+from webbot.store.sql_schema import conversations, within
 from webbot.store.words import Term
 
 HITS = 20_000
@@ -38,6 +38,8 @@ IN_TEXTS, IN_TITLES, IN_POSTGRESQL = map(text, ("""
         SELECT conversation FROM indexed WHERE words @@ CAST(:query AS tsquery) ORDER BY id DESC LIMIT :hits
     ) AS hit GROUP BY conversation
 """))
+# Without it PostgreSQL may read the rows one after the other, newest first, in the hope of a word that stands in many.
+ONLY_BITMAPS = text("SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true)")
 ONE_OF = {
     "sqlite": text("conversations.id IN (SELECT value FROM json_each(:ids))"),
     "postgresql": text("conversations.id IN (SELECT json_array_elements_text(CAST(:ids AS json)))"),
@@ -62,6 +64,7 @@ def _found(connection: Connection, owner: str, wanted: Sequence[Term]) -> set[st
     mine = [owner_word(owner)]
     if connection.dialect.name == "sqlite":
         return _found_in_sqlite(connection, mine, wanted)
+    connection.execute(ONLY_BITMAPS)
     blocks = _newest_blocks(connection)
     found = _newest(connection, IN_POSTGRESQL, query_text(connection, wanted, mine, blocks))
     if blocks and sum(found.values()) < ENOUGH:
@@ -85,5 +88,5 @@ def _newest(connection: Connection, where: TextClause, query: str) -> dict[str, 
 
 def _newest_blocks(connection: Connection) -> list[str]:
     """The words of the newest two blocks; none where these are all."""
-    last = connection.scalar(select(func.max(indexed.c.id))) or 0
+    last = connection.scalar(text("SELECT last_value FROM indexed_ids")) or 0
     return [block_word(last), block_word(last - BLOCK)] if last >= 2 * BLOCK else []

@@ -21,7 +21,7 @@ NOTHING = "There is nothing to share in this conversation yet."
 
 def make(connection: Connection, owner: str, conversation: str) -> Share:
     known = conversation_rows.find(connection, owner, conversation, to_write=True)
-    branches.refuse_busy(connection, conversation)
+    branches.quiet(connection, conversation)
     if not known.tip:
         raise BadInput(NOTHING)
     take_back(connection, owner, conversation)

@@ -15,7 +15,7 @@ from webbot.store import sql_conversations as conversation_rows
 from webbot.store import sql_index as index
 from webbot.store import sql_messages as message_rows
 from webbot.store.sql_rows import message_row, usage_value
-from webbot.store.sql_schema import messages
+from webbot.store.sql_schema import messages, storable
 
 ENDED = "This answer has already ended."
 NOT_LAST = "Only the last answer of the conversation can be gone on with."
@@ -24,34 +24,33 @@ NOT_LAST = "Only the last answer of the conversation can be gone on with."
 def begin(
     connection: Connection, owner: str, conversation: str, question: Message, after: str | None
 ) -> tuple[Message, Message]:
-    known = _quiet(connection, owner, conversation)
+    known, number = _quiet(connection, owner, conversation)
     parent = known.tip if after is None else after
     if parent and parent != known.tip:
         message_rows.find(connection, owner, conversation, parent)
-    asked = replace(
-        question, role="user", id=conversation_rows.new_id(), number=branches.next_number(connection, conversation),
-        status="complete", created_at=time.time(), parent=parent, remembers_from=0, cut_for="",
-    )
     if parent != known.tip:
         branches.mark_shown(connection, conversation, parent)
-    connection.execute(insert(messages), [message_row(asked, conversation, shown=True)])
+    asked = replace(
+        question, role="user", id=conversation_rows.new_id(), number=number, status="complete", created_at=time.time(),
+        parent=parent, remembers_from=0, cut_for="", text=storable(question.text), counted_by=storable(question.counted_by),
+    )
+    answer = _answer(connection, owner, conversation, asked, number + 1, [asked])
     index.learn_messages(connection, owner, conversation, [asked])
-    answer = _answer(connection, owner, conversation, asked, asked.number + 1)
-    return message_rows.find(connection, owner, conversation, asked.id), answer
+    return asked, answer
 
 
 def begin_answer(connection: Connection, owner: str, conversation: str, question: str) -> tuple[Message, Message]:
-    known = _quiet(connection, owner, conversation)
+    known, number = _quiet(connection, owner, conversation)
     asked = message_rows.find(connection, owner, conversation, question)
     if asked.role != "user":
         raise NotFound(message_rows.NO_MESSAGE)
     if asked.id != known.tip:
         branches.mark_shown(connection, conversation, asked.id)
-    return asked, _answer(connection, owner, conversation, asked, branches.next_number(connection, conversation))
+    return asked, _answer(connection, owner, conversation, asked, number, [])
 
 
 def resume(connection: Connection, owner: str, conversation: str, answer: str) -> tuple[Message, Message]:
-    known = _quiet(connection, owner, conversation)
+    known, _ = _quiet(connection, owner, conversation)
     said = message_rows.find(connection, owner, conversation, answer)
     if said.id != known.tip or said.role != "assistant":
         raise Conflict(NOT_LAST)
@@ -113,20 +112,22 @@ def show(connection: Connection, owner: str, conversation: str, message: str) ->
     return conversation_rows.find(connection, owner, conversation)
 
 
-def _quiet(connection: Connection, owner: str, conversation: str) -> Conversation:
-    """The conversation, to write in it. Raises Conflict while an answer is streaming."""
+def _quiet(connection: Connection, owner: str, conversation: str) -> tuple[Conversation, int]:
+    """The conversation, to write in it, and the number of its next message. Raises Conflict while an answer is streaming."""
     known = conversation_rows.find(connection, owner, conversation, to_write=True)
-    branches.refuse_busy(connection, conversation)
-    return known
+    return known, branches.quiet(connection, conversation)
 
 
-def _answer(connection: Connection, owner: str, conversation: str, asked: Message, number: int) -> Message:
-    """An empty answer behind that question, which is the last message shown; it becomes the tip."""
+def _answer(
+    connection: Connection, owner: str, conversation: str, asked: Message, number: int, new: Sequence[Message]
+) -> Message:
+    """An empty answer behind that question, which becomes the tip; writes it and the messages of `new` before it. What is shown
+    are the messages before those."""
     answer = Message(
-        role="assistant", text="", id=conversation_rows.new_id(), number=number,
-        status="streaming", created_at=time.time(), parent=asked.id, **branches.marks(connection, conversation),
+        role="assistant", text="", id=conversation_rows.new_id(), number=number, status="streaming", created_at=time.time(),
+        parent=asked.id, **branches.marks(connection, conversation),
     )
-    connection.execute(insert(messages), [message_row(answer, conversation, shown=True)])
+    connection.execute(insert(messages), [message_row(message, conversation, shown=True) for message in (*new, answer)])
     conversation_rows.touch(
         connection, owner, conversation, tip=answer.id, remembers_from=answer.remembers_from, cut_for=answer.cut_for
     )
