@@ -7,10 +7,11 @@ import { Refusal, page, post } from "./server.js";
  */
 export function rename(link, list) {
   const key = link.dataset.conversation ?? "";
+  const before = link.querySelector("bdi")?.textContent ?? "";
   const form = document.createElement("form");
   form.className = "renaming";
   const input = document.createElement("input");
-  input.value = link.querySelector("bdi")?.textContent ?? "";
+  input.value = before;
   input.maxLength = 100;
   input.required = true;
   input.dir = "auto";
@@ -43,7 +44,7 @@ export function rename(link, list) {
     event.preventDefault();
     form.setAttribute("aria-busy", "true");
     try {
-      await post(`/c/${key}/options`, { title: input.value, version: link.dataset.version ?? "" });
+      await send(key, before, input.value, link.dataset.version ?? "");
       const name = link.querySelector("bdi");
       if (name) name.textContent = input.value;
       end(true);
@@ -51,16 +52,35 @@ export function rename(link, list) {
       if (!(refusal instanceof Refusal)) throw refusal;
       input.setCustomValidity(refusal.sentence);
       input.reportValidity();
-      if (refusal.status === 409) link.dataset.version = await versionOf(key);
+      if (refusal.status === 409) link.dataset.version = (await now(key)).version;
     } finally {
       form.removeAttribute("aria-busy");
     }
   });
 }
 
-/** The version that the conversation has now. @param {string} key */
-async function versionOf(key) {
+/**
+ * An answer that has ended meanwhile makes another version, too: while the title is what it was, that is no reason to ask again.
+ * @param {string} key
+ * @param {string} before the title as the list shows it
+ * @param {string} title
+ * @param {string} version
+ */
+async function send(key, before, title, version) {
+  try {
+    await post(`/c/${key}/options`, { title, version });
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal) || refusal.status !== 409) throw refusal;
+    const there = await now(key);
+    if (there.title !== before) throw refusal;
+    await post(`/c/${key}/options`, { title, version: there.version });
+  }
+}
+
+/** Title and version that the conversation has now, "" where they cannot be had. @param {string} key */
+async function now(key) {
   const template = document.createElement("template");
   template.innerHTML = await page(`/c/${key}/manage?part=item`).catch(() => "");
-  return /** @type {HTMLInputElement | null} */ (template.content.querySelector("[name=version]"))?.value ?? "";
+  const field = (/** @type {string} */ name) => /** @type {HTMLInputElement | null} */ (template.content.querySelector(`[name=${name}]`))?.value ?? "";
+  return { title: field("title"), version: field("version") };
 }

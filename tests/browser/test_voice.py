@@ -11,6 +11,7 @@ from tests.browser.conftest import FAKE_MICROPHONE, find_chromium
 from tests.browser.voice_page import HEARD, VoiceServer, decoded, silent_wav, spoken_wav, until
 
 QUESTION = "What is the capital of France?"
+WAITING = "Waiting for the microphone"
 
 
 @pytest.fixture
@@ -330,6 +331,18 @@ def test_permission_denied(launch, visit):
     page = visit(launch("--use-fake-device-for-media-stream", "--deny-permission-prompts"))
     talk(page)
     assert trouble(page) == expected(page, "voice-denied")
+
+
+def test_a_person_who_is_asked_for_the_microphone_can_cancel(browser, visit):
+    page = visit(browser, "navigator.mediaDevices.getUserMedia = () => new Promise((given) => { window.give = given; });")
+    talk(page)
+    until(page, f"document.querySelector('.listening .words').textContent.includes({WAITING!r})")
+    assert page.is_visible(".listening")
+    page.click('.listening [data-voice="cancel"]')
+    page.wait_for_selector(".listening", state="hidden")
+    assert page.evaluate("[microphone.state, document.activeElement.dataset.voice]") == ["idle", "talk"]
+    page.evaluate("async () => { window.late = new MediaStream(); give(late); await 0; }")
+    assert page.evaluate("microphone.state") == "idle", "what comes after that is not listened to"
 
 
 def test_no_device(browser, visit):
