@@ -24,22 +24,20 @@ class Settling:
         self._next = 0.0  # when a large index may be settled
 
     def begin(self) -> None:
-        """After texts were deleted."""
-        self._settle(0 < self._pages() <= LARGE)
+        """After texts were deleted, which is done whatever happens here."""
+        self._settle(hourly=False)
 
     def go_on(self) -> None:
         """Now and then."""
-        pages = self._pages()
-        large = pages > LARGE
-        self._settle(bool(pages) and (not large or time.monotonic() >= self._next))
+        self._settle(hourly=time.monotonic() >= self._next)
 
-    def _pages(self) -> int:
-        return self._database.read(sql_index.unsettled)
-
-    def _settle(self, now: bool) -> None:
-        if not now:
-            return
+    def _settle(self, *, hourly: bool) -> None:
         try:
+            pages = self._database.read(sql_index.unsettled)
+            if not pages or (pages > LARGE and not hourly):
+                return
+            if pages > LARGE:
+                self._next = time.monotonic() + SECONDS_BETWEEN
             done, first = False, True
             while not done:
                 done = self._database.write(partial(sql_index.settle, first=first))
@@ -47,4 +45,3 @@ class Settling:
                 time.sleep(0)  # others may go on in between
         except Problem:
             pass  # the disk is full, or somebody else writes: the next time
-        self._next = time.monotonic() + SECONDS_BETWEEN
