@@ -14,7 +14,9 @@ ALONE = ("modelhost/", "store/test_sql_speed.py")
 # These mostly wait, and measure how long: two of them beside one another, where the machine has time for both.
 CALM = (
     "browser/test_voice", "browser/test_page_away.py", "test_server.py", "live/test_programs_load.py", "live/test_faults.py",
-    "store/test_sql_faults.py", "test_scripts.py",
+    "live/test_workers.py", "live/test_crash.py", "live/test_store_faults.py", "store/test_sql_faults.py",
+    "store/test_redis_faults.py",
+    "test_scripts.py",
 )
 PARTS = {"alone": ALONE, "calm": CALM}
 REST = "not alone and not calm"

@@ -14,11 +14,13 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 import pytest
+import redis
 
 DATABASES = 256  # of the shared Redis; a test takes one, which is emptied for it
 SECONDS = 20.0  # a server that has not started by then never will
@@ -66,6 +68,9 @@ class RedisServer:
             return asking.recv(65536)
         return b""
 
+    def client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), decode_responses=True, protocol=2)
+
     def signal(self, number: int) -> None:
         assert self.process is not None
         os.kill(self.process.pid, number)
@@ -80,6 +85,16 @@ class RedisServer:
         if self.process is not None and self.process.poll() is None:
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def redis_server(**options: str) -> Iterator[RedisServer]:
+    """One for as long as it is needed."""
+    server = RedisServer(**options)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @functools.cache

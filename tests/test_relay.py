@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.redis_server import redis_server
+from tests.servers import redis_server
 from webbot import values
 from webbot.channel import Channels, Lagging
 from webbot.errors import Conflict, Unavailable
@@ -50,7 +50,7 @@ def server():
 def open_process(server):
     """Opens the channels of one more web process."""
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(closing(RelayedChannels(server.url)))
+        yield lambda: stack.enter_context(closing(RelayedChannels(server.url())))
 
 
 @pytest.fixture(params=["in one process", "relayed, in one", "relayed, in two"])
@@ -361,15 +361,15 @@ def test_what_is_known_of_turns_is_believed_after_a_while_only():
 @pytest.mark.slow
 @pytest.mark.parametrize("kept", [True, False], ids=["restarted", "restarted and empty"])
 def test_an_answer_goes_on_while_redis_is_away(key, kept):
-    with redis_server("--appendonly", "yes" if kept else "no", "--appendfsync", "always") as server, ExitStack() as stack:
-        writer, other = (stack.enter_context(closing(RelayedChannels(server.url))) for _ in range(2))
+    with redis_server(appendonly="yes" if kept else "no", appendfsync="always") as server, ExitStack() as stack:
+        writer, other = (stack.enter_context(closing(RelayedChannels(server.url()))) for _ in range(2))
         own, _ = stack.enter_context(writer.listen(key))
         far, _ = stack.enter_context(other.listen(key))
         writer.claim(key)
         writer.post(key, began())
         writer.post(key, Heard("a1", Delta("one ")))
         assert text_of(heard(far, last=lambda news: text_of([news]))) == "one "
-        server.stop()
+        server.kill()
         writer.post(key, Heard("a1", Delta("two ")))
         assert text_of(heard(own, 3)) == "one two "  # at once
         with pytest.raises(Unavailable):
@@ -382,7 +382,7 @@ def test_an_answer_goes_on_while_redis_is_away(key, kept):
         writer.post(key, Heard("a1", Delta("three")))
         assert text_of(heard(far, last=lambda news: text_of([news]).endswith("three"))) == "two three"
         until(lambda: (found := other.running(key)) is not None and found.text == "one two three")
-        with stack.enter_context(closing(RelayedChannels(server.url))).listen(key) as (_, running):
+        with stack.enter_context(closing(RelayedChannels(server.url()))).listen(key) as (_, running):
             assert running.text == "one two three"
         until(lambda: key in other.claimed())
         writer.release(key)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.live.conftest import LiveServer, Visitor, until
-from tests.redis_server import redis_server
+from tests.servers import redis_server
 from webbot.transfer import read
 
 pytestmark = pytest.mark.slow
@@ -36,14 +36,14 @@ def serving(folder, **settings):
 @pytest.fixture(scope="module")
 def one_machine(redis, tmp_path_factory):
     """A server with two web processes; its conversations in SQLite."""
-    with serving(tmp_path_factory.mktemp("one"), workers="2", redis=redis.url) as server:
+    with serving(tmp_path_factory.mktemp("one"), workers="2", redis=redis.url()) as server:
         yield server
 
 
 @pytest.fixture
 def two_machines(redis, tmp_path_factory):
     """Two servers whose conversations are in that Redis."""
-    given = {"store": f"{redis.url}&aof=no", "owner": "home"}
+    given = {"store": f"{redis.url()}&aof=no", "owner": "home"}
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(serving(tmp_path_factory.mktemp("machine"), **given)) for _ in range(2)]
 
@@ -230,7 +230,7 @@ def test_two_machines_behave_as_one_and_one_may_leave(two_machines):
 
 @pytest.mark.model
 def test_a_model_of_the_machine_is_there_once_and_ends_with_the_server(redis, tmp_path):
-    with serving(tmp_path / "s", workers="2", redis=redis.url, engine="local") as server:
+    with serving(tmp_path / "s", workers="2", redis=redis.url(), engine="local") as server:
         for visitor in in_each(server):
             assert visitor.answer("What is the capital of France?")[2] == "finished"
             assert visitor.http.get("/v1/models").json()["data"]
