@@ -1,4 +1,5 @@
-"""What an operator may say differently: welcome, help and roles, in Textile (docs/texts.md). Read anew for every page.
+"""What an operator may say differently: welcome, help and roles, in Textile (docs/texts.md). Read anew for every page, and made
+to HTML anew when it is another one: that takes milliseconds.
 
 A file is looked for in the operator's folder, then in the box; for a page in Chinese in their `zh` folders first.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from flask_babel import get_locale, gettext
@@ -17,6 +19,7 @@ from webbot.web.languages import LANGUAGES
 from webbot.web.render import text_html
 
 BOX = ROOT / "webbot" / "texts"
+KEPT = 256  # texts that are kept as HTML, more than an operator has
 log = logging.getLogger(__name__)
 
 
@@ -39,7 +42,7 @@ class Texts:
 
     def welcome(self) -> Markup:
         """What stands above the questions to try."""
-        return text_html("\n".join(line for line in self._read("welcome.textile").splitlines() if not line.startswith("* ")))
+        return _html("\n".join(line for line in self._read("welcome.textile").splitlines() if not line.startswith("* ")))
 
     def tries(self) -> list[str]:
         """The questions to try: the list items of the welcome text."""
@@ -47,7 +50,7 @@ class Texts:
         return [line[2:].strip() for line in lines if line.startswith("* ") and line[2:].strip()]
 
     def help(self) -> Markup:
-        return text_html(self._read("help.textile"))
+        return _html(self._read("help.textile"))
 
     def roles(self) -> list[RoleText]:
         """The roles in the order of their file names; a file without a prompt is none."""
@@ -92,10 +95,16 @@ def _text(path: Path) -> str:
         return ""
 
 
+@lru_cache(KEPT)
+def _html(source: str) -> Markup:
+    return text_html(source)
+
+
+@lru_cache(KEPT)
 def _role(name: str, source: str) -> RoleText | None:
     head, found, prompt = source.partition("\nbq. ")
     title, _, description = head.strip().partition("\n")
     if not found or not prompt.strip():
         return None
     key = name.removesuffix(".textile").split("-", 1)[-1]
-    return RoleText(key, title.removeprefix("h2.").strip() or key, text_html(description.strip()), prompt.strip())
+    return RoleText(key, title.removeprefix("h2.").strip() or key, _html(description.strip()), prompt.strip())
