@@ -11,6 +11,7 @@ import logging
 import os
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,6 +54,7 @@ class Database(Transactions):
         self.path = _path(url)
         self._patience = patience
         self._waiting = 0
+        self._writing = threading.Lock()
         _make_file(self.path)
         self.reserve = Reserve(self.path.with_name(self.path.name + ".reserve"))
         self.reserve.hold()
@@ -150,26 +152,40 @@ class Database(Transactions):
 
     def _run(self, begin: str, work: Callable[[Connection], T], patience: float) -> T:
         deadline = time.monotonic() + patience
-        waits = False
+        with self._turn(deadline) if begin == "IMMEDIATE" else contextlib.nullcontext():
+            return self._try(begin, work, deadline)
+
+    @contextlib.contextmanager
+    def _turn(self, deadline: float) -> Iterator[None]:
+        """Those of this process that write come one after the other, so that only one of them asks again and again for SQLite's
+        lock, and none is passed over by the others."""
+        if not self._writing.acquire(blocking=False):
+            if self._waiting >= MOST_WAITING - 1:  # one more has the turn
+                raise Unavailable(LOCKED, retry_after=5)
+            self._waiting += 1
+            try:
+                if not self._writing.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                    raise Unavailable(LOCKED, retry_after=5)
+            finally:
+                self._waiting -= 1
         try:
-            while True:
-                try:
-                    return self._attempt(begin, work)
-                except sql_errors.TimeoutError as error:
-                    raise Unavailable(LOCKED, retry_after=5) from error
-                except sql_errors.IntegrityError as error:
-                    raise Conflict("The conversation was changed meanwhile. Please try again.") from error
-                except sql_errors.DBAPIError as error:
-                    self._raise_unless_locked(error)
-                    if time.monotonic() >= deadline or not (waits or self._waiting < MOST_WAITING):
-                        raise Unavailable(LOCKED, retry_after=5) from error
-                if not waits:
-                    waits, self._waiting = True, self._waiting + 1
-                # The more wait, the longer each: newcomers must reach the database too.
-                pause = random.uniform(0.002, 0.02) * (1 + self._waiting / 8)
-                time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            yield
         finally:
-            self._waiting -= waits
+            self._writing.release()
+
+    def _try(self, begin: str, work: Callable[[Connection], T], deadline: float) -> T:
+        while True:
+            try:
+                return self._attempt(begin, work)
+            except sql_errors.TimeoutError as error:
+                raise Unavailable(LOCKED, retry_after=5) from error
+            except sql_errors.IntegrityError as error:
+                raise Conflict("The conversation was changed meanwhile. Please try again.") from error
+            except sql_errors.DBAPIError as error:
+                self._raise_unless_locked(error)
+                if time.monotonic() >= deadline:
+                    raise Unavailable(LOCKED, retry_after=5) from error
+            time.sleep(min(random.uniform(0.002, 0.02), max(0.0, deadline - time.monotonic())))
 
     def _attempt(self, begin: str, work: Callable[[Connection], T]) -> T:
         options = {"begin": begin, "sparing": not self.reserve.held}
