@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import httpx
 from playwright.sync_api import Page, expect
 
 from tests.live.conftest import until
+
+BEFORE = "/static/favicon.svg"  # a page that costs next to nothing, for what is done before the first
 
 
 class Talk:
@@ -44,6 +47,19 @@ class Talk:
         page = self.page.context.new_page()
         page.goto(path or self.page.url)
         return Talk(page, self.server, self.watch)
+
+    def put_in(self, *talks):
+        """Imports conversations (see tests/web/listing.py) behind the page's back. Returns their ids."""
+        data = json.dumps({"format": "webbot", "version": 1, "conversations": talks}).encode()
+        file = {"name": "a.json", "mimeType": "application/json", "buffer": data}
+        answer = self.page.request.post("/import", multipart={"file": file}, headers={"Accept": "application/json"})
+        assert answer.ok, answer.text()
+        return [each["id"] for each in answer.json()["taken"]]
+
+    def open(self, path):
+        """Goes to a page with a conversation, and waits for its script."""
+        self.page.goto(path)
+        expect(self.box).to_be_focused()
 
     def panel(self):
         """Opens what can be set of the conversation."""

@@ -5,17 +5,18 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.talk import BEFORE
 from tests.browser.test_page_together import edit
+from tests.web.listing import talk as made
 
 NO_SCRIPT = {"java_script_enabled": False}
 
 
 @pytest.fixture
 def talk(visit, echo):
-    talk = visit(echo)
-    for text in ("alpha", "beta", "gamma"):
-        talk.ask(text)
-    talk.moved()
+    talk = visit(echo, BEFORE)
+    [key] = talk.put_in(made("Greek", "alpha", "alpha", "beta", "beta", "gamma", "gamma"))
+    talk.open(f"/c/{key}")
     return talk
 
 
@@ -102,11 +103,9 @@ def test_pins_and_thumbs(talk):
 
 
 def test_without_script(visit, echo):
-    talk = visit(echo, **NO_SCRIPT)
-    for number_of, text in enumerate(("alpha", "beta"), 1):
-        talk.box.fill(text)
-        talk.page.locator("#send").click()
-        expect(talk.turns).to_have_count(number_of)
+    talk = visit(echo, BEFORE, **NO_SCRIPT)
+    [key] = talk.put_in(made("Greek", "alpha", "alpha", "beta", "beta"))
+    talk.page.goto(f"/c/{key}")
     talk.turns.first.locator("details.edit summary").click()
     talk.turns.first.get_by_label("Your question").fill("delta")
     talk.turns.first.get_by_role("button", name="Ask again like this").click()

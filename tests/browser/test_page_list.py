@@ -6,24 +6,15 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.talk import BEFORE
 from tests.web.listing import talk as made
-
-
-def put_in(talk, *talks):
-    """Imports conversations behind the page's back."""
-    data = json.dumps({"format": "webbot", "version": 1, "conversations": talks}).encode()
-    file = {"name": "a.json", "mimeType": "application/json", "buffer": data}
-    answer = talk.page.request.post("/import", multipart={"file": file}, headers={"Accept": "application/json"})
-    assert answer.ok, answer.text()
-    return [each["id"] for each in answer.json()["taken"]]
 
 
 @pytest.fixture
 def talk(visit, echo):
-    talk = visit(echo)
-    put_in(talk, made("first"), made("second"), made("third"))
-    talk.page.reload()
-    expect(talk.box).to_be_focused()
+    talk = visit(echo, BEFORE)
+    talk.put_in(made("first"), made("second"), made("third"))
+    talk.open("/")
     return talk
 
 
@@ -151,9 +142,8 @@ def test_deleting_the_open_one_leads_to_a_new_one(talk):
 
 
 def test_more_than_a_hundred(talk):
-    put_in(talk, *({"title": f"number {number}", "messages": []} for number in range(120)))
-    talk.page.reload()
-    expect(talk.box).to_be_focused()
+    talk.put_in(*({"title": f"number {number}", "messages": []} for number in range(120)))
+    talk.open("/")
     expect(links(talk)).to_have_count(100)
     talk.page.get_by_role("link", name="More").click()
     expect(links(talk)).to_have_count(123)
@@ -196,9 +186,9 @@ def test_out_and_in_again(talk, tmp_path):
 
 
 def test_on_a_phone(visit, echo):
-    talk = visit(echo, viewport={"width": 390, "height": 844}, has_touch=True)
-    put_in(talk, made("first"), made("second"))
-    talk.page.reload()
+    talk = visit(echo, BEFORE, viewport={"width": 390, "height": 844}, has_touch=True)
+    talk.put_in(made("first"), made("second"))
+    talk.page.goto("/")
     talk.page.locator(".head .menu").click()
     talk.page.locator("#list li").filter(has_text="first").get_by_role("button").click()
     shown = talk.page.locator("#item-menu")
@@ -211,8 +201,8 @@ def test_on_a_phone(visit, echo):
 
 
 def test_without_script(visit, echo):
-    talk = visit(echo, java_script_enabled=False)
-    put_in(talk, made("first"), made("second"))
+    talk = visit(echo, BEFORE, java_script_enabled=False)
+    talk.put_in(made("first"), made("second"))
     page = talk.page
     page.goto("/?q=first")
     expect(links(talk)).to_have_text(["first"])

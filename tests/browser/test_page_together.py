@@ -5,10 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.talk import Talk, idle
+from tests.browser.talk import BEFORE, Talk, idle
 from tests.live.conftest import until
-from webbot.messages import Message
-from webbot.store.sql import SqlStore
+from tests.web.listing import talk as made
 
 WORDS = " ".join(f"w{number}" for number in range(150))
 LONG = " ".join(f"w{number}" for number in range(500))
@@ -23,9 +22,10 @@ def home(serve):
 @pytest.fixture
 def two(visit, home):
     """The same conversation on two devices."""
-    first = visit(home)
-    first.ask("hello")
-    second = visit(home, first.moved().removeprefix(home.url), locale="en-GB")
+    first = visit(home, BEFORE)
+    [key] = first.put_in(made("Ours", "hello", "hello"))
+    first.open(f"/c/{key}")
+    second = visit(home, f"/c/{key}", locale="en-GB")
     assert second.questions() == ["hello"]
     return first, second
 
@@ -155,14 +155,9 @@ def test_both_send_at_once(two):
 
 
 def test_earlier_turns_come_in_place(visit, home):
-    turns = [
-        message for number in range(53)
-        for message in (Message(role="user", text=f"q{number}"), Message(role="assistant", text=f"a{number}\n\nand more"))
-    ]
-    store = SqlStore(f"sqlite:///{home.folder / 'data' / 'webbot.db'}")
-    key = store.create_conversation("home", title="Long", beginning=turns).id
-    store.close()
-    talk = visit(home, f"/c/{key}")
+    talk = visit(home, BEFORE)
+    [key] = talk.put_in(made("Long", *(text for number in range(53) for text in (f"q{number}", f"a{number}\n\nand more"))))
+    talk.open(f"/c/{key}")
     expect(talk.turns).to_have_count(50)
     third = talk.page.locator(".turn", has_text="q3").first
     talk.page.evaluate("document.getElementById('talk').scrollTop = 40")
