@@ -222,8 +222,8 @@ class ModelHost:
 def answered(connection: socket.socket, patience: float) -> Iterator[dict[str, Any]]:
     """The frames of the answer to the request that was sent; {} about every 50 ms while nothing comes.
 
-    Raises the Problem that came in place of one, TimeoutError after `patience` seconds without a sign of life, and another OSError
-    when the other end is lost.
+    Raises the Problem that came in place of one, TimeoutError after `patience` seconds without a sign of life, and another
+    OSError when the other end is lost.
     """
     heard = time.monotonic()
     connection.settimeout(TICK_SECONDS)
