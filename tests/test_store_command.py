@@ -225,6 +225,8 @@ def test_a_folder_gets_backups_with_the_time_in_their_names(store, filled, tmp_p
     assert store("backup", tmp_path / "saved", "--from", filled())[0] == 0
     (file,) = (tmp_path / "saved").iterdir()
     assert re.fullmatch(r"webbot-\d{8}-\d{6}\.backup", file.name)
+    assert store("backup", f"{tmp_path}/new/folder/", "--from", filled())[0] == 0
+    assert len(list((tmp_path / "new/folder").iterdir())) == 1, "a folder that is not there yet is made"
 
 
 def test_a_damaged_backup_is_refused_before_anything_is_touched(store, filled, place, tmp_path):

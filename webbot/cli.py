@@ -82,7 +82,7 @@ def _store_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentPar
     copy.add_argument("source", metavar="FROM", help=f"the store to read, {form}")
     copy.add_argument("target", metavar="TO", help="the empty store to fill")
     save = add("backup", "Save everything in one file, also while the server runs.")
-    save.add_argument("file", type=Path, metavar="FILE", help="the file, or a folder in which one gets a name with the time")
+    save.add_argument("file", metavar="FILE", help="the file, or a folder (FOLDER/) in which one gets a name with the time")
     save.add_argument("--from", dest="source", metavar="STORE", default="-", help=f"the store to read, {form}")
     bring = add("restore", "Bring a backup back into an empty store.")
     bring.add_argument("file", type=Path, metavar="FILE", help="what `store backup` wrote")

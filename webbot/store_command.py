@@ -152,8 +152,10 @@ def _without_contents(records: Iterable[Record]) -> Iterator[Record]:
 # backup and restore
 
 
-def _backup(file: Path, source: StoreAddress) -> int:
-    file = file.expanduser().resolve()
+def _backup(name: str, source: StoreAddress) -> int:
+    file = Path(name).expanduser().resolve()
+    if name.endswith("/"):
+        _make_folder(file)
     if file.is_dir():
         file /= time.strftime("webbot-%Y%m%d-%H%M%S.backup")
     with _opened(source) as store, _Telling("saved") as telling:
@@ -161,6 +163,13 @@ def _backup(file: Path, source: StoreAddress) -> int:
     _table(kept)
     print(f"\n{file} ({size_text(file.stat().st_size)}) holds everything in {source}.")
     return 0
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError("{file} cannot be written: {reason}.", file=folder, reason=error.strerror) from None
 
 
 def _restore(file: Path, target: StoreAddress, settings: Settings, *, replace: bool) -> int:

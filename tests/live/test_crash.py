@@ -1,7 +1,7 @@
 """kill -9 while conversations are written: what was acknowledged is there, once, and nothing is left lying about.
 
-`CRASHES=200 python -m pytest tests/live/test_crash.py --timeout 3600` kills at so many moments over HTTP; with CRASH_ENGINE=local
-a model's process is there, too, and is killed now and then.
+`CRASHES=200 python -m pytest tests/live/test_crash.py --timeout 3600` kills at so many moments of each store and over HTTP; with
+CRASH_ENGINE=local a model's process is there, too, and is killed now and then.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from webbot.errors import NotFound
 from webbot.store import address
 
 pytestmark = pytest.mark.slow
-STORE_KILLS = 60
+STORE_KILLS = int(os.environ.get("CRASHES", "25"))
 ENGINE = os.environ.get("CRASH_ENGINE", "echo")
 HTTP_KILLS = int(os.environ.get("CRASHES", "6"))
 PATIENCE = 60.0  # seconds in which a server is there again
@@ -36,7 +36,7 @@ PATIENCE = 60.0  # seconds in which a server is there again
 def test_nothing_acknowledged_is_lost_in_a_store(kind, tmp_path):
     url = URLS[kind](tmp_path)
     writer = [sys.executable, "-m", "tests.live.killed_writer", url, str(STORE_KILLS)]
-    ran = subprocess.run(writer, cwd=ROOT, capture_output=True, text=True, check=True, timeout=150)
+    ran = subprocess.run(writer, cwd=ROOT, capture_output=True, text=True, check=True, timeout=20 + 5 * STORE_KILLS)
     lines = [line.split() for line in ran.stdout.splitlines()]
     assert [words for words in lines if words == ["begun"]] == [["begun"]] * STORE_KILLS, ran.stderr
     told = {deed: [(words[1], words[2]) for words in lines if words[0] == deed]

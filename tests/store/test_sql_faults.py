@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import sqlite3
 import stat
 import subprocess
@@ -36,39 +35,6 @@ def ask(store, talk, text="Hm?"):
 def answered(store, talk, text="Yes."):
     _, answer = ask(store, talk)
     store.save_answer("ann", talk.id, replace(answer, text=text, status="complete"))
-
-
-class TestKill:
-    @pytest.mark.slow
-    def test_no_acknowledged_message_is_lost(self, tmp_path):
-        asked, ended, rounds = [], [], 20
-        for _ in range(rounds):
-            writer = subprocess.Popen(
-                [sys.executable, str(ROOT / "tests/store/turn_writer.py"), url(tmp_path)],
-                stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT,
-            )
-            said = [writer.stdout.readline()]  # it writes now
-            time.sleep(random.uniform(0, 0.1))
-            writer.kill()
-            said += writer.stdout.readlines()
-            writer.wait()
-            assert said[0], "the writer did not start"
-            words = [line.split() for line in said if line.endswith("\n")]
-            asked += [id for kind, id in words if kind == "asked"]
-            ended += [id for kind, id in words if kind == "answered"]
-        with contextlib.closing(sqlite3.connect(tmp_path / "data/webbot.db")) as raw:
-            assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            assert raw.execute("PRAGMA foreign_key_check").fetchall() == []
-        store = SqlStore(url(tmp_path))
-        store.fail_interrupted("The server stopped.")
-        messages = store.messages("ann", store.conversations("ann")[0].id)
-        known = {m.id: m for m in messages}
-        assert set(asked) <= known.keys()
-        assert all(known[id].status == "complete" and known[id].text.startswith("answer") for id in ended)
-        assert {m.status for m in messages} <= {"complete", "failed"}
-        assert [m.number for m in messages] == list(range(1, len(messages) + 1))
-        assert len(asked) >= rounds
-        store.close()
 
 
 @pytest.mark.slow

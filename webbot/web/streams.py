@@ -9,12 +9,14 @@ second notices a client that has left.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 
 from flask import Blueprint, Response, g, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
 from webbot import metrics
+from webbot.errors import Problem
 from webbot.news import list_of
 from webbot.services import Services
 from webbot.web import forms
@@ -25,6 +27,7 @@ from webbot.web.writing import event
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 TICK_SECONDS = 1.0
+log = logging.getLogger(__name__)
 
 
 class Streams:
@@ -64,6 +67,8 @@ class Streams:
         metrics.streams.inc()
         try:
             yield from lines
+        except Problem as problem:  # the store is away: the tab comes again, and goes on from where it is
+            log.info("an event stream ended: %s", problem)
         finally:
             metrics.streams.dec()
 
