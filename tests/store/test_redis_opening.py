@@ -89,6 +89,25 @@ def test_a_newer_store_and_another_programs_are_refused(server, url):
         assert "another program" in refused(url)
 
 
+def test_a_server_that_was_emptied_meanwhile_is_opened_again(server, url, caplog):
+    store = RedisStore(url)
+    with Redis(unix_socket_path=str(server.socket), db=int(url.rpartition("=")[2])) as client:
+        client.flushdb()
+        made = store.create_conversation("ann", title="Trees")
+        store.check()
+        store.close()
+        assert set(client.hkeys("webbot:about")) == {b"changes", b"checked"}
+        store = RedisStore(url)
+        assert client.hget("webbot:about", "schema") == b"1"
+        assert "was emptied while webbot ran" in caplog.text
+        assert store.conversations("ann") == [made]
+        assert store.verify() == []
+        store.close()
+        client.hdel("webbot:about", "schema")
+        client.hset("webbot:about", "color", "red")
+        assert "another program" in refused(url)
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_a_server_with_tls_is_believed_only_with_its_certificate(tmp_path):
     certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")

@@ -26,6 +26,7 @@ NO_AOF = ("The Redis server keeps no log of its changes, so that a restart would
 EVICTS = ("The Redis server deletes data when its memory is full (maxmemory-policy {policy}), which would delete conversations. "
           "Please set `maxmemory-policy noeviction` there.")
 NEWER = "The database was written by a newer webbot (format {found}, this one reads up to {known}). Please update webbot."
+OURS = {b"schema", b"changes", b"filling", b"checked"}  # the fields of keys.ABOUT
 FOREIGN = "The key webbot:about of this Redis database belongs to another program. Please choose another database number."
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,10 @@ def _mark(server: Server) -> None:
     elif kind != b"hash":
         raise SettingsError(FOREIGN)
     (found, unfinished), hold = server.ask(("HMGET", keys.ABOUT, "schema", "filling"), ("GET", keys.HOLD))
+    if found is None and _was_emptied(server):
+        log.warning("this Redis database was emptied while webbot ran: what is there now was written afterwards")
+        server.ask(("HSETNX", keys.ABOUT, "schema", VERSION))
+        found = b"%d" % VERSION
     if found is None or not found.isdigit():
         raise SettingsError(FOREIGN)
     if int(found) > VERSION:
@@ -85,3 +90,9 @@ def _mark(server: Server) -> None:
             raise Unavailable(COPIED, retry_after=5)
         log.warning("what a killed process left of a copy is deleted")
         filling.empty(server, unfinished.decode())
+
+
+def _was_emptied(server: Server) -> bool:
+    """Whether a webbot wrote on without the version of the store: somebody deleted it while that ran."""
+    (fields,) = server.ask(("HKEYS", keys.ABOUT))
+    return bool(fields) and OURS.issuperset(fields)
