@@ -20,7 +20,8 @@ export class Composer {
     this.place = "new"; // where the draft belongs: the conversation's id
     /** @type {Spoken | null} what is known of a recording whose words stand in the box */
     this.spoken = null;
-    this.sending = false;
+    this.sending = this.closed = false;
+    this.next = false; // whether what was typed meanwhile is to be sent after it
     this.box.addEventListener("input", () => this.edited());
     this.box.addEventListener("keydown", (event) => {
       // 229: the Enter that ends a composition in Safari
@@ -100,8 +101,9 @@ export class Composer {
   /** @param {{spoken?: Spoken | null}} [given] */
   async send({ spoken = this.spoken } = {}) {
     const text = this.getText().trim();
-    if (this.sending) return;
+    if (this.closed) return;
     if (!text) return this.focus();
+    if (this.sending) return void (this.next = true);
     this.sending = true;
     clearTrouble();
     const key = this.key;
@@ -112,10 +114,14 @@ export class Composer {
       sessionStorage.removeItem(key);
       if (this.getText()) this.keep(this.getText());
     } catch (refusal) {
+      this.next = false;
       this.takeBack(text, spoken, refusal);
     } finally {
       this.sending = false;
     }
+    if (!this.next) return;
+    this.next = false;
+    this.send();
   }
 
   /** @param {string} text @param {Spoken | null} spoken @param {unknown} refusal */
@@ -175,6 +181,13 @@ export class Composer {
 
   get listening() {
     return this.element.classList.contains("is-listening");
+  }
+
+  /** Nothing can be sent from here any more; what was typed stays, and is kept. */
+  close() {
+    this.closed = true;
+    this.setRunning(false);
+    for (const each of this.element.querySelectorAll("button, input")) /** @type {HTMLButtonElement} */ (each).disabled = true;
   }
 
   /** Stop stands in the place of Send while an answer grows. @param {boolean} on */

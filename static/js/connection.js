@@ -21,6 +21,7 @@ export class Connection {
     this.turns = turns;
     this.page = page;
     this.fetching = Promise.resolve();
+    this.over = false; // the conversation is gone
     this.stream = new Stream({
       handle: page.handle,
       away: (on) => (/** @type {HTMLElement} */ (document.getElementById("away")).hidden = !on),
@@ -31,6 +32,7 @@ export class Connection {
 
   /** @param {string} place where the page is */
   listen(place) {
+    if (this.over) return;
     const here = this.page.here();
     const version = this.main.dataset.version;
     this.stream.open(here ? `${here}/events${version ? `?version=${version}` : ""}` : "/events", place);
@@ -38,6 +40,14 @@ export class Connection {
 
   close() {
     this.stream.close();
+  }
+
+  /** The conversation is gone. Says whether this is new. */
+  end() {
+    const before = this.over;
+    this.over = true;
+    this.close();
+    return !before;
   }
 
   /** The server is there, but has no stream for the page: entered no longer, or the conversation is gone. */
@@ -61,7 +71,8 @@ export class Connection {
   /** Returns the place where the page is then, "" when it could not be fetched. */
   async fetch() {
     if (this.page.older) location.assign(this.page.here());
-    const fresh = await refresh();
+    const fresh = await refresh(() => this.page.handle("gone", {}));
+    if (this.over) return "";
     if (!fresh) return "";
     const { place = "", version } = fresh.main.dataset;
     this.main.dataset.version = version;

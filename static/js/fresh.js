@@ -19,15 +19,17 @@ export function showModels(html) {
 /**
  * The page as the server has it now; null when it cannot be fetched. What surrounds the turns is put in here, but an open panel
  * stays.
+ * @param {() => void} [gone] the conversation is not there any more; without it the server's own page says it
  * @returns {Promise<{main: HTMLElement, turns: HTMLElement, memory: string, files: string} | null>}
  */
-export async function refresh() {
+export async function refresh(gone = () => location.reload()) {
   let html;
   try {
     html = await page(location.pathname);
   } catch (refusal) {
-    // Entered no longer, or the conversation is gone: the server's own page says it.
-    if (refusal instanceof Refusal && [401, 403, 404].includes(refusal.status)) location.reload();
+    const status = refusal instanceof Refusal ? refusal.status : 0;
+    if (status === 404) gone();
+    else if ([401, 403].includes(status)) location.reload(); // entered no longer: the server's own page says it
     return null;
   }
   const fresh = new DOMParser().parseFromString(html, "text/html");

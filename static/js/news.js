@@ -2,7 +2,6 @@
 import { tell } from "./announce.js";
 import { showModels } from "./fresh.js";
 import { showMemory } from "./memory.js";
-import { showTrouble } from "./trouble.js";
 import { word } from "./words.js";
 
 /**
@@ -60,9 +59,6 @@ export function news(page) {
       page.showRunning();
     },
     resync: ({ version }) => page.resync(version),
-    gone() {
-      page.gone();
-      showTrouble(word("gone"));
-    },
+    gone: () => page.gone(),
   };
 }

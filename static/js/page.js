@@ -7,6 +7,7 @@ import { Connection } from "./connection.js";
 import { listenToEarlier } from "./earlier.js";
 import { Files } from "./files.js";
 import { refresh } from "./fresh.js";
+import { closeTurns, showGone } from "./gone.js";
 import { listenToKeys } from "./keys.js";
 import { List } from "./list.js";
 import { listenToMarks } from "./marks.js";
@@ -60,7 +61,12 @@ const handlers = news({
   turns, older, list, speaks, main, showRunning,
   resync: (version) => connection.resync(version),
   sentence: (sentence) => voices.sentence(sentence, speaks.on),
-  gone: () => connection.close(),
+  gone() {
+    if (!connection.end()) return;
+    voices.silence();
+    showGone(conversation, turns, composer);
+    showRunning();
+  },
 });
 
 // turns
@@ -102,6 +108,7 @@ function begin() {
 function arrived(reply) {
   voices.begun.add(reply.answer);
   if (!turns.of(reply.answer)) turns.insert(reply.html, reply.after);
+  if (connection.over) closeTurns(turns); // it was deleted meanwhile
   showRunning();
 }
 
@@ -144,7 +151,7 @@ async function moveTo(made, place) {
   belongTo(made.conversation);
   connection.listen(place);
   list.find();
-  await refresh(); // what can be set of it
+  await refresh(() => handlers.gone({})); // what can be set of it
 }
 
 listenToMarks(turns.place, {

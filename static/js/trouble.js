@@ -5,9 +5,10 @@ const place = document.getElementById("troubles");
 /**
  * @param {string} sentence
  * @param {string} [remedy]
+ * @returns {HTMLElement | null} the box, for what can be done about it
  */
 export function showTrouble(sentence, remedy = "") {
-  if (!place) return;
+  if (!place) return null;
   const box = document.createElement("div");
   box.className = "trouble";
   box.setAttribute("role", "alert");
@@ -18,6 +19,7 @@ export function showTrouble(sentence, remedy = "") {
   box.append(text);
   place.replaceChildren(box);
   box.scrollIntoView({ block: "nearest" });
+  return box;
 }
 
 export function clearTrouble() {

@@ -16,7 +16,7 @@ def app(shared_app):
 
 def test_a_page_of_the_list_and_more(ann, monkeypatch):
     monkeypatch.setattr("webbot.web.list_views.LIST_PAGE", 10)  # it is 100
-    put_in(ann, *(talk(f"number {number}", pinned=number == 3) for number in range(25)))
+    put_in(ann, *(talk(f"number {number}", pinned=number == 3) for number in reversed(range(25))))
     first = ann.get("/").text
     assert titles(first)[:3] == ["number 3", "number 24", "number 23"]
     assert len(titles(first)) == 10
@@ -50,8 +50,8 @@ def test_days_stand_in_order_also_with_what_came_from_elsewhere(ann):
     ann.post("/turns", data={"question": "of today"}, headers=JSON)
     put_in(ann, talk("of long ago"), talk("pinned", pinned=True))
     listed = ann.get("/list").text
-    assert re.findall(r"<h2>(\w+)", listed) == ["Pinned", "Today"]
-    assert titles(listed) == ["pinned", "of long ago", "of today"]
+    assert re.findall(r"<h2>(\w+)", listed) == ["Pinned", "Today", "Earlier"]
+    assert titles(listed) == ["pinned", "of today", "of long ago"]
 
 
 def test_texts_are_found_and_the_words_stay(ann):
@@ -147,6 +147,22 @@ def test_the_offer_can_be_put_away_and_the_one_before_comes(ann):
     put_away = ann.post("/deleted/forget", data={"conversation": second}, headers=JSON)
     assert f"/c/{first}/restore" in put_away.json["undo_html"]
     assert ann.post(f"/c/{first}/restore", headers=JSON).json == {"url": f"/c/{first}", "undo_html": ""}
+
+
+def test_the_settings_have_all_that_was_deleted_lately(ann, bob):
+    put_in(ann, talk("one"), talk("two"))
+    keys = [key_of(ann, "one"), key_of(ann, "two")]
+    for key in keys:
+        ann.post(f"/c/{key}/delete")
+        ann.post("/deleted/forget", data={"conversation": key})
+    assert "/restore" not in ann.get("/").text
+    settings = ann.get("/preferences").text
+    assert all(settings.count(f'action="/c/{key}/restore"') == 1 for key in keys), "though the offers were put away"
+    assert f'action="/c/{keys[0]}/restore"' in ann.get(f"/deleted?conversation={keys[0]}").text
+    for other in (bob.get(f"/deleted?conversation={keys[0]}"), ann.get("/deleted?conversation=nobody")):
+        assert "/restore" not in other.text and 'href="/"' in other.text
+    assert ann.post(f"/c/{keys[0]}/restore").headers["Location"] == f"/c/{keys[0]}"
+    assert keys[0] not in ann.get("/preferences").text.split('id="deleted"')[1]
 
 
 def test_what_is_gone_for_good_cannot_be_brought_back(ann, bob, services):

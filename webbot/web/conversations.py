@@ -16,7 +16,7 @@ from webbot.errors import BadInput, Conflict, Problem
 from webbot.messages import Conversation
 from webbot.services import Services
 from webbot.web import forms
-from webbot.web.list_views import forget_deleted, remember_deleted, undo
+from webbot.web.list_views import deleted, forget_deleted, put_away_deleted, remember_deleted, undo
 from webbot.web.problems import sentence_of, wants_json
 from webbot.web.sharing import share_view
 from webbot.web.views import Views
@@ -37,6 +37,7 @@ class Conversations:
         self._add("/c/<conversation>/clear", self.clear, "POST")
         self._add("/c/<conversation>/delete", self.delete, "POST")
         self._add("/c/<conversation>/restore", self.restore, "POST")
+        self._add("/deleted", self.deleted, "GET")
         self._add("/deleted/forget", self.forget, "POST")
 
     def _add(self, path: str, view: Callable[..., ResponseReturnValue], *methods: str) -> None:
@@ -114,10 +115,15 @@ class Conversations:
         about = self.chat.restore(g.owner, conversation)
         return self._told(f"/c/{about.id}")
 
+    def deleted(self) -> ResponseReturnValue:
+        """For an open page whose conversation was deleted elsewhere: what can be done there now."""
+        key = request.args.get("conversation", "")
+        return render_template("_gone.html", undo=next((each for each in deleted() if each["id"] == key), None))
+
     def forget(self) -> ResponseReturnValue:
-        """The offer to bring back what was deleted is put away."""
+        """The offer to bring back what was deleted is put away from the pages; the settings keep it while it is possible."""
         forms.only("conversation")
-        forget_deleted(forms.text("conversation", limit=100))
+        put_away_deleted(forms.text("conversation", limit=100))
         return self._told("/")
 
     @staticmethod

@@ -68,14 +68,23 @@ class ListViews:
 # what was deleted, as long as it can be brought back: the session of who deleted it remembers that
 
 def undo() -> View | None:
-    """id and title of what was deleted last."""
-    kept = _deleted()
-    return {"id": kept[-1][0], "title": kept[-1][1]} if kept else None
+    """id and title of what was deleted last, unless that offer was put away."""
+    return next((each for each in deleted() if not each["put_away"]), None)
+
+
+def deleted() -> list[View]:
+    """id, title and put_away of all that can be brought back, the newest first."""
+    return [{"id": each[0], "title": each[1], "put_away": len(each) > 3} for each in reversed(_deleted())]
 
 
 def remember_deleted(conversation: Conversation) -> None:
     told = [conversation.id, conversation.title[:UNDO_TITLE], time.time()]
     session["deleted"] = [*_deleted(), told][-MOST_UNDONE:]
+
+
+def put_away_deleted(conversation: str) -> None:
+    """The offer does not stand on every page any more; the settings still have it."""
+    session["deleted"] = [[*each[:3], True] if each[0] == conversation else each for each in _deleted()]
 
 
 def forget_deleted(conversation: str) -> None:

@@ -14,6 +14,7 @@ from webbot.services import Services
 from webbot.web import forms
 from webbot.web.access import claim
 from webbot.web.languages import LANGUAGES
+from webbot.web.list_views import deleted
 from webbot.web.problems import sentence_of, wants_json
 from webbot.web.sessions import forget
 from webbot.web.texts import Texts
@@ -153,7 +154,7 @@ class Pages:
         if request.method == "GET":
             return render_template(
                 "preferences.html", current=None, models=self.views.models.shown(), limits=self.views.limits(),
-                **self.views.lists.asked(),
+                deleted=deleted(), **self.views.lists.asked(),
             )
         forms.only("language", "theme")
         for name, choices in (("language", ("", *LANGUAGES)), ("theme", THEMES)):
