@@ -52,8 +52,8 @@ export function showFiles(html) {
   if (!place) return;
   const template = document.createElement("template");
   template.innerHTML = html;
-  const list = template.content.querySelector(".files");
-  const now = place.querySelector(".files:not(.coming)");
+  const list = template.content.querySelector(".filed");
+  const now = place.querySelector(".filed");
   if (now && list && now.isEqualNode(list)) return;
   const focused = now?.contains(document.activeElement) ?? false;
   now?.remove();

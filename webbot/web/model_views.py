@@ -80,6 +80,10 @@ class ModelViews:
         view = asdict(state) | {"sentence": translated(state.sentence), "abilities": sorted(state.abilities)}
         return view | ({"name": model, "status": "failed", "starter": False, "sentence": ""} if gone else {}), gone
 
+    def starter(self, model: str) -> bool:
+        """Whether the small model in the box answers there."""
+        return bool(self._answering(model)[0]["starter"])
+
     def check(self, name: str) -> str:
         """The name of a model of the menu, or "". Raises NotFound: a form names no others, though programs may."""
         if name and not any(state.name == name and _askable(state) for state in self.states()):

@@ -69,6 +69,7 @@ class Views:
         return {
             "turns": turns, "edge": edge(turns, window.first, more) if window else None, "first": window.first if window else 0,
             "memory": asdict(window) if window else None, "files": self.files(conversation, window),
+            "unused": self.unused(conversation),
             "earlier": f"/c/{key}?before={messages[0].number}" if more else None, "older": before is not None,
             "place": "" if before is not None else str(self.place(messages, running)),
         }
@@ -104,20 +105,27 @@ class Views:
         return {
             "first": window.first if window else None, "kept": sorted(seen) if seen is not None else None,
             "memory_html": render_template("_memory.html", memory=asdict(window) if window else None),
-            "files_html": render_template("_files.html", files=self.files(conversation, window), conversation=here),
+            "files_html": render_template(
+                "_files.html", files=self.files(conversation, window), unused=self.unused(conversation), conversation=here
+            ),
         }
 
     def files(self, conversation: Conversation, window: Window | None) -> list[View]:
-        """The files, and how much of each the model sees."""
+        """The files, and how much of each the model sees. `crowded`: nothing, because pinned turns hold the share of both."""
+        crowded = window is not None and window.pinned > 0 and not any(file.tokens for file in window.seen_files)
         seen = {file.id: file for file in window.seen_files} if window else {}
         return [
             {
                 "id": file.id, "name": file.name, "size": file.size, "picture": file.media_type in PICTURES,
                 "small": file.size <= SMALL_PICTURE, "whole": seen[file.id].whole if file.id in seen else file.tokens,
-                "seen": seen[file.id].tokens if file.id in seen else (0 if window else None),
+                "seen": seen[file.id].tokens if file.id in seen else (0 if window else None), "crowded": crowded,
             }
             for file in self.store.files(conversation.owner, conversation.id)
         ]
+
+    def unused(self, conversation: Conversation) -> bool:
+        """Whether the model that answers is too small to make use of files."""
+        return self.models.starter(conversation.model)
 
     def marks(self, conversation: Conversation) -> View:
         """What people marked among the newest messages, from the number `start` on: pinned ones, liked and disliked answers."""
