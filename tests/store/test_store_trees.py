@@ -269,12 +269,36 @@ class TestFromElsewhere:
         assert turn(store, made)[0].number == 7
         assert store.verify() == []
 
-    def test_it_is_the_last_changed_one(self, store):
-        made = store.add_conversation("ann", replace(self.ABOUT, pinned=False), [])
-        newer = store.create_conversation("ann")
-        later = store.add_conversation("ann", replace(self.ABOUT, pinned=False), [])
-        assert [c.id for c in store.conversations("ann")] == [later.id, newer.id, made.id]
-        assert later.tip == "" and store.messages("ann", later.id) == []
+    def add(self, store, updated_at, *, pinned=False):
+        return store.add_conversation("ann", replace(self.ABOUT, pinned=pinned, title="", updated_at=updated_at), [])
+
+    def test_an_older_one_stands_below_all_and_a_newer_one_above(self, store):
+        own = store.create_conversation("ann")
+        old, same, oldest = self.add(store, 6.5), self.add(store, 6.5), self.add(store, 5.0)
+        newer = self.add(store, 5.5)
+        assert ids(store.conversations("ann")) == ids([newer, own, old, same, oldest])
+        assert old.tip == "" and store.messages("ann", old.id) == []
+        last = self.add(store, 4.0)
+        store.change_conversation("ann", oldest.id, title="changed")
+        assert ids(store.conversations("ann")) == ids([oldest, newer, own, old, same, last])
+        assert store.verify() == []
+
+    def test_pinned_ones_from_elsewhere_are_a_list_of_their_own(self, store):
+        own = store.create_conversation("ann")
+        newer, older = self.add(store, 9.0, pinned=True), self.add(store, 8.0, pinned=True)
+        below, above = self.add(store, 2.0), self.add(store, 3.0)
+        lowest = self.add(store, 1.0, pinned=True)
+        order = [newer, older, lowest, above, own, below]
+        assert ids(store.conversations("ann")) == ids(order)
+        for one in (lowest, below):
+            store.delete_conversation("ann", one.id)
+        assert self.add(store, 2.5).id == store.conversations("ann")[-1].id, "what is deleted counts no more"
+        for one in (lowest, below):
+            store.restore_conversation("ann", one.id)
+        assert [id for id in ids(store.conversations("ann")) if id in ids(order)] == ids(order)
+        store.change_conversation("ann", lowest.id, pinned=False)
+        assert store.conversations("ann")[2].id == lowest.id
+        assert store.verify() == []
 
     @pytest.mark.parametrize("order", [(1, 0), (0, 3), (0, 0)])
     def test_parents_come_first(self, store, order):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+import time
 from urllib.parse import quote
 
 import pytest
@@ -121,6 +123,28 @@ def test_everything_goes_out_as_a_stream(ann, bob):
     assert json.loads(bob.get("/export.json").data)["conversations"][0]["title"] == "his"
 
 
+def test_what_comes_in_takes_its_place_by_its_age(ann, visitor):
+    now, day = time.time(), 86400
+    mine = talk("mine", updated_at=now)
+    years = [talk(f"year {number}", updated_at=now - number * 365 * day) for number in (3, 1, 2)]
+    put_in(ann, mine)
+    put_in(ann, talk("pinned", pinned=True, updated_at=now - 900 * day), *years, talk("now", updated_at=now + 1))
+    wanted = ["pinned", "now", "mine", "year 1", "year 2", "year 3"]
+    listed = ann.get("/list").text
+    assert titles(listed) == wanted
+    assert re.findall(r"<h2>(\w+)", listed) == ["Pinned", "Today", "Earlier"]
+    put_in(ann, talk("half", updated_at=now - 180 * day), talk("quarter", updated_at=now - 90 * day))
+    assert titles(ann.get("/list").text) == ["pinned", "quarter", "half", *wanted[1:]], "newest first also above others"
+
+    other = visitor()
+    send(other, ann.get("/export.json").data)
+    again = titles(other.get("/list").text)
+    assert again == ["pinned", "now", "mine", "quarter", "half", "year 1", "year 2", "year 3"], "each in its place"
+    third = visitor()
+    send(third, other.get("/export.json").data)
+    assert titles(third.get("/list").text) == again
+
+
 def test_who_has_nothing_exports_nothing(visitor):
     assert list(transfer.read(visitor().get("/export.json").data)) == []
 
@@ -142,7 +166,7 @@ def test_good_ones_come_in_and_the_page_tells_of_the_others(ann):
     assert "Conversations that came in: 2" in page.text
     assert "Conversations that could not be read: 1. Nothing of them is stored." in page.text
     assert "No. 2 (<bdi>Corrupted &lt;b&gt;</bdi>): This is no conversation of a known form." in page.text
-    assert titles(ann.get("/list").text) == ["two", "one"]
+    assert titles(ann.get("/list").text) == ["one", "two"], "as old as each other: as in the file"
     assert send(ann, as_bytes([{"a": 1}, {"b": 2}]), headers={}).status_code == 422
 
 

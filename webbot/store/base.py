@@ -56,8 +56,9 @@ class Store(ABC):
         """A conversation from elsewhere, with all branches, and files with their texts and bytes. It gets an id, and its
         messages and files get ids, of their own; `parent` and `tip` are followed, `messages` come parents first and are
         numbered from 1. Its times, title, role, model, pins and feedback are kept, and the marks of its answers, which follow
-        the new numbers; an answer that is streaming becomes stopped. It becomes the owner's last changed one. Raises BadInput
-        for a parent that is not there before its child."""
+        the new numbers; an answer that is streaming becomes stopped. Where it is not newer (by `updated_at`) than the last one of
+        the owner's list it stands below all others, else above them, as the last changed one; pinned ones and others are two
+        lists. Raises BadInput for a parent that is not there before its child."""
 
     @abstractmethod
     def conversation(self, owner: str, conversation: str) -> Conversation: ...

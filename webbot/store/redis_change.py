@@ -21,13 +21,14 @@ PERSISTS = b"PERSIST"
 
 
 class Change:
-    """What will be done to the conversation of `kept`, all of it or nothing. `found` is what was read with it."""
+    """What will be done to the conversation of `kept`, all of it or nothing. `found` is what was read with it. `moves`: to the
+    top of its owner's list, or below all others where it `sinks`."""
 
     def __init__(self, kept: Kept, found: Any = None) -> None:
         self.kept = self.was = kept
         self.found = found
         self.keys = Keys(kept.about.id)
-        self.moves = self.gone = self.frees = False
+        self.moves = self.sinks = self.gone = self.frees = False
         self.needed: list[bytes] = []
         self._commands: list[Sequence[Word]] = []
         self._written: dict[bytes, None] = {}
@@ -106,6 +107,7 @@ class Change:
         words: list[Word] = [
             hold, secrets.token_urlsafe(12), self.keys.id, self.was.revision, "frees" if self.frees else "",
             (PINNED if about.pinned else 0) if self.moves else "", b"" if self.gone else kept_value(self.kept), len(self.needed),
+            -1 if self.sinks else 1,
         ]
         for command in self._commands:
             words += [len(command), *command]

@@ -17,7 +17,7 @@ from webbot.store import redis_laying as laying
 from webbot.store.redis_change import Change
 from webbot.store.redis_keys import raw, text
 from webbot.store.redis_rules import CHANGED, MARKS, check_changes, within
-from webbot.store.redis_scripts import LIST
+from webbot.store.redis_scripts import LEAST_PINNED, LIST
 from webbot.store.redis_talks import Talks
 from webbot.store.redis_titles import title_words, wanted_words
 from webbot.store.redis_values import Kept, clean_message, conversations_from
@@ -54,7 +54,18 @@ def add(
     laying.lay_new(talks.server, change, said, ids.get(about.tip, ""))
     for number, (file, words, data) in enumerate(given, start=1):
         files.put(talks, change, replace(file, id=new_id()), number, words, data)
+    change.sinks = _is_behind_all(talks, change.kept.about)
     return _make(talks, change)
+
+
+def _is_behind_all(talks: Talks, about: Conversation) -> bool:
+    """Whether it is not newer than the last one of its owner's list: of the pinned ones there, or of the others."""
+    least, most = (LEAST_PINNED, "+inf") if about.pinned else ("-inf", f"({LEAST_PINNED}")
+    (ids,) = talks.server.ask(("ZRANGEBYSCORE", keys.owners_list(about.owner), least, most, "LIMIT", 0, 1))
+    try:
+        return any(about.updated_at <= talks.find(about.owner, text(id)).about.updated_at for id in ids)
+    except NotFound:  # deleted meanwhile
+        return False
 
 
 def _make(talks: Talks, change: Change) -> Conversation:

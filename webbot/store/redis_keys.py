@@ -8,7 +8,7 @@
     webbot:shares                   hash    token -> id of the conversation
     webbot:sessions                 zset    key by when it ends
     webbot:session:KEY              string  when it ends (8 bytes), the value
-    webbot:owner:OWNER:list         zset    id by pinned and place
+    webbot:owner:OWNER:list         zset    id by pinned and place (less than 0 for an older one from elsewhere)
     webbot:owner:OWNER:titles       hash    id -> the words of the title
     webbot:{ID}                     hash    about (JSON), place, revision (the number of its last change), commit (who made it)
     webbot:{ID}:messages            hash    id -> JSON

@@ -9,6 +9,7 @@ from __future__ import annotations
 from webbot.store.redis_server import Script
 
 PINNED = 2**52  # added to the place of a pinned conversation in its owner's list
+LEAST_PINNED = PINNED // 2  # no place is as large, and none as small with PINNED added: places may be less than 0
 
 # Whether a script may write now: not too late, and nobody else reads or fills everything. KEYS 1 about, 2 hold; ARGV 2 whose
 # hold is ours.
@@ -23,7 +24,8 @@ if hold and hold ~= ARGV[2] then return 'HELD' end
 # A change of one conversation, when it is still as it was read; or of nothing, which tells whether it is.
 # KEYS 3 all conversations, 4 the conversation, 5 its owner's list, then those that must be there, then those that are written.
 # ARGV 3 who commits, 4 id, 5 revision, 6 "frees" or "", 7 what is added to its place, or "" to leave it, 8 the new `about`, or
-# "" to delete it, 9 how many must be there, then commands, each behind the number of its words.
+# "" to delete it, 9 how many must be there, 10 what its place is multiplied by: 1, or -1 for one below all others, then commands,
+# each behind the number of its words.
 COMMIT = Script(GATE + """
 local was = redis.call('HMGET', KEYS[4], 'revision', 'commit')
 if was[2] == ARGV[3] then return 'DONE' end
@@ -39,11 +41,12 @@ else
   redis.call('HSET', KEYS[4], 'about', ARGV[8], 'revision', number, 'commit', ARGV[3])
   redis.call('ZADD', KEYS[3], number, ARGV[4])
   if ARGV[7] ~= '' then
-    redis.call('HSET', KEYS[4], 'place', number)
-    redis.call('ZADD', KEYS[5], number + tonumber(ARGV[7]), ARGV[4])
+    local place = number * tonumber(ARGV[10])
+    redis.call('HSET', KEYS[4], 'place', place)
+    redis.call('ZADD', KEYS[5], place + tonumber(ARGV[7]), ARGV[4])
   end
 end
-local at = 10
+local at = 11
 while at <= #ARGV do
   local words = tonumber(ARGV[at])
   redis.call(unpack(ARGV, at + 1, at + words))

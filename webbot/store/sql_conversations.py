@@ -73,10 +73,12 @@ def owner_of(connection: Connection, conversation: str) -> str:
 
 
 def make(connection: Connection, owner: str, **values: Any) -> str:
-    """A new conversation at the owner's first place; returns its id."""
+    """A new conversation, at the owner's first place unless `place` is given; returns its id."""
     made, now = new_id(), time.time()
-    values = {"title": "", "role": "", "created_at": now, "updated_at": now, **values}
-    connection.execute(insert(conversations).values(id=made, owner=owner, place=next_place(connection, owner), **values))
+    values = {
+        "title": "", "role": "", "created_at": now, "updated_at": now, "place": next_place(connection, owner), **values,
+    }
+    connection.execute(insert(conversations).values(id=made, owner=owner, **values))
     return made
 
 
@@ -87,6 +89,18 @@ def next_place(connection: Connection, owner: str) -> ColumnElement[int]:
     others = conversations.alias("others")
     highest = select(others.c.place).where(others.c.owner == owner).order_by(others.c.place.desc()).limit(1)
     return func.coalesce(highest.scalar_subquery(), 0) + 1
+
+
+def place_by_time(connection: Connection, owner: str, updated_at: float, *, pinned: bool) -> ColumnElement[int]:
+    """A place for what was last changed elsewhere: behind all others where it is not newer than the last of them, else before
+    all. Pinned ones and others are two lists."""
+    listed = and_(conversations.c.owner == owner, conversations.c.pinned == pinned, conversations.c.deleted_at.is_(None))
+    last = connection.scalar(select(conversations.c.updated_at).where(listed).order_by(conversations.c.place).limit(1))
+    if last is None or updated_at > last:
+        return next_place(connection, owner)
+    if connection.dialect.supports_sequences:
+        return -places.next_value()
+    return select(func.min(conversations.c.place) - 1).where(conversations.c.owner == owner).scalar_subquery()
 
 
 def touch(connection: Connection, owner: str, conversation: str, *, moves: bool = True, **values: Any) -> None:

@@ -98,7 +98,8 @@ conversations = Table(
     Column("version", Integer, nullable=False, default=1),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    # Orders an owner's conversations by their last change: a clock may jump, a number does not.
+    # Orders an owner's conversations by their last change: a clock may jump, a number does not. Less than that of all others,
+    # also less than 0, for an older one from elsewhere.
     Column("place", Integer, nullable=False),
     Column("model", Content, nullable=False, default="", server_default=""),
     Column("titled_by", Text, nullable=False, default="", server_default=""),

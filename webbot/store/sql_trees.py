@@ -42,6 +42,7 @@ def add(
     made = conversation_rows.make(
         connection, owner, title=about.title, titled_by=about.titled_by, role=about.role, pinned=about.pinned,
         speaks=about.speaks, markup=about.markup, model=about.model, created_at=about.created_at, updated_at=about.updated_at,
+        place=conversation_rows.place_by_time(connection, owner, about.updated_at, pinned=about.pinned),
     )
     index.learn_title(connection, owner, made, about.title)
     _write(connection, owner, made, said, tip=about.tip)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shutil
 import tempfile
 import time
@@ -68,13 +69,14 @@ class Transfers:
 
     def _ids(self, owner: str) -> list[str]:
         """Read before anything goes out: the order changes while people write."""
-        ids: dict[str, None] = {}
-        while owner and (found := self.store.conversations(owner, limit=AT_ONCE, offset=len(ids))):
-            known = len(ids)
-            ids.update(dict.fromkeys(each.id for each in found))
-            if len(ids) == known:
-                break
-        return list(ids)
+        return list(dict.fromkeys(each.id for each in self._listed(owner)))
+
+    def _listed(self, owner: str) -> Iterator[Conversation]:
+        """All of the owner's list, some at once. One that moves meanwhile may come twice."""
+        offset = 0
+        while owner and (found := self.store.conversations(owner, limit=AT_ONCE, offset=offset)):
+            yield from found
+            offset += len(found)
 
     def _written(self, about: Conversation) -> Iterator[str]:
         messages = self.store.tree(about.owner, about.id)
@@ -123,15 +125,37 @@ class Transfers:
     def _take(self, data: bytes, owner: str, told: Told) -> None:
         """Raises a Problem where the rest of the file cannot be read, or nothing more can be stored."""
         breathe = Breath()
-        for talk in transfer.read(data, most=self.settings.max_upload_bytes, breathe=breathe):
-            if isinstance(talk, transfer.Broken):
-                told.refuse(talk.number, talk.title, talk.problem)
-                continue
+        talks: list[tuple[int, transfer.Talk]] = []
+        unread: Problem | None = None
+        try:
+            for number, talk in enumerate(transfer.read(data, most=self.settings.max_upload_bytes, breathe=breathe), start=1):
+                if isinstance(talk, transfer.Broken):
+                    told.refuse(talk.number, talk.title, talk.problem)
+                else:
+                    talks.append((number, talk))
+        except Problem as problem:
+            unread = problem
+        for number, talk in self._in_order(owner, talks):
             try:
                 told.take(self.store.add_conversation(owner, talk.about, talk.messages, talk.files), len(talk.messages))
             except BadInput as problem:
-                told.refuse(told.count + told.broken + 1, talk.about.title, problem)
+                told.refuse(number, talk.about.title, problem)
             breathe()
+        if unread is not None:
+            raise unread
+
+    def _in_order(self, owner: str, talks: list[tuple[int, transfer.Talk]]) -> list[tuple[int, transfer.Talk]]:
+        """The order in which the store puts them one under the other, newest first. What goes below all that is there comes
+        newest first; before it what goes above, so that the newest of that is the last."""
+        last: dict[bool, float] = {}
+        for about in self._listed(owner):
+            last[about.pinned] = about.updated_at
+        talks = sorted(talks, key=lambda each: each[1].about.updated_at, reverse=True)
+
+        def goes_above(talk: transfer.Talk) -> bool:
+            return talk.about.updated_at > last.get(talk.about.pinned, math.inf)
+
+        return [each for each in reversed(talks) if goes_above(each[1])] + [each for each in talks if not goes_above(each[1])]
 
     def _nothing(self, problem: Problem) -> ResponseReturnValue:
         if wants_json():
