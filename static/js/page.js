@@ -66,6 +66,7 @@ const handlers = news({
     voices.silence();
     showGone(conversation, turns, composer);
     showRunning();
+    list.find();
   },
 });
 

@@ -121,3 +121,13 @@ def test_a_full_disk_takes_no_files(talk, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**9, 10**9, 20_000_000))
     answer = huge(talk, f"/c/{talk.key}/files", 500_000)
     assert answer.status_code == 507 and answer.json["error"]["message"] == files.FULL
+
+
+def test_a_file_without_room_beside_pinned_turns_says_so(talk):
+    words = 2000
+    while words >= 1:  # until not a word more can be pinned
+        talk.told("w " * words)
+        question = talk.store.messages("home", talk.key)[-2]
+        answer = talk.client.post(f"/c/{talk.key}/pin", data={"message": question.id, "pinned": "on"}, headers=JSON)
+        words //= 1 if answer.status_code == 200 else 4
+    assert "no room beside pinned turns" in send(talk, "notes.md", b"one two three " * 50).json["files_html"]
