@@ -97,7 +97,7 @@ def test_a_frozen_model_ends_the_answer_and_is_replaced(live):
     until(lambda: not model.is_running() or model.status() == psutil.STATUS_ZOMBIE, 15)
     question = {"question": "What is the capital of France?"}
     until(lambda: visitor.http.post(f"/c/{key}/turns", data=question).status_code == 201, 30)
-    until(lambda: "Paris" in visitor.page(key), 10)
+    until(lambda: "Paris" in visitor.page(key), 60)
 
 
 def test_sigterm_ends_twenty_streams_in_order(live):

@@ -154,7 +154,8 @@ def test_no_room_is_told_and_reading_goes_on(server):
         assert "full" in refused(send(visitor, key), 507)
         assert "readable" in visitor.page(key)
         assert alive(visitor)
-        assert visitor.http.get("/readyz").status_code == 503
+        ready = visitor.http.get("/readyz")
+        assert ready.status_code == 503, ready.text
     finally:
         web.rlimit(psutil.RLIMIT_FSIZE, before if before[0] != -1 else (resource.RLIM_INFINITY, before[1]))
     until(lambda: works(visitor, key), 15)
