@@ -256,4 +256,5 @@ class Cancelled:
     usage: Usage = field(default_factory=Usage)
 
 
+End = Finished | Failed | Cancelled
 Event = Preparing | Started | Delta | Called | Finished | Failed | Cancelled

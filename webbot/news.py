@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from webbot.messages import Delta, Event, Message, Preparing, Started, Window
 
+INTERRUPTED = "The server stopped in the middle of this answer."  # how an answer ends that nobody writes any more
+
 
 @dataclass(frozen=True, slots=True)
 class Began:

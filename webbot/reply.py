@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from webbot.channel import Channels
 from webbot.errors import Problem, Unavailable
-from webbot.messages import Cancelled, Delta, Event, Failed, Finished, Message, Preparing, Started, Window
+from webbot.messages import Cancelled, Delta, End, Event, Failed, Message, Preparing, Started, Window
 from webbot.news import Began, Heard, Listed, News, Running, list_of
 
 COUNT_SECONDS = 1.0  # between two looks at whether somebody listens: it may be asked over a network
@@ -114,7 +114,7 @@ class Reply:
         with self._told:
             self._running.hear(event)
             self._events.append(event)
-            if isinstance(event, Finished | Failed | Cancelled):
+            if isinstance(event, End):
                 self.last = event
             self._told.notify_all()
         if isinstance(event, Delta) and event.tokens:
@@ -198,7 +198,7 @@ def follow(reply: Reply, seconds: float = 1.0) -> Iterator[Event | None]:
                 yield None
             for event in events:
                 yield None if isinstance(event, Preparing) else event
-                if isinstance(event, Finished | Failed | Cancelled):
+                if isinstance(event, End):
                     return
 
 

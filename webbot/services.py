@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from webbot import folder, makers
 from webbot.auth import access_code
-from webbot.chat import INTERRUPTED, Chat, Limits
+from webbot.chat import Chat, Limits
 from webbot.chat.mending import Mending
 from webbot.engines.base import Engine, EngineState
 from webbot.engines.embedder import Embedder
@@ -29,6 +29,7 @@ from webbot.models.fleet import Fleet
 from webbot.models.hearing import Hearing
 from webbot.models.household import Household
 from webbot.models.state import ModelState
+from webbot.news import INTERRUPTED
 from webbot.settings import Settings
 from webbot.shared.asking import SharedEmbedder, SharedModels
 from webbot.speech.segments import Segment, Wishes

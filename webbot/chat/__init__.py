@@ -5,8 +5,8 @@ how one is gone on with; `conversations` is what else is done with them, `titlin
 `responding` answer programs, `line` and `waiting` keep who waits, `wishes` is what models are asked for by us.
 """
 
-from webbot.chat.conversations import INTERRUPTED, Limits
+from webbot.chat.conversations import Limits
 from webbot.chat.titles import title_of
 from webbot.chat.turns import Chat
 
-__all__ = ["INTERRUPTED", "Chat", "Limits", "title_of"]
+__all__ = ["Chat", "Limits", "title_of"]

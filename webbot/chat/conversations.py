@@ -20,20 +20,18 @@ from webbot.chat.titles import title_of
 from webbot.engines.base import Engines
 from webbot.errors import Conflict, TooLong
 from webbot.messages import (
-    Cancelled,
     Conversation,
+    End,
     Failed,
     Feedback,
     File,
-    Finished,
     Message,
     Share,
     Window,
 )
-from webbot.news import Changed, Gone, Heard, Listed, News, Running, list_of
+from webbot.news import INTERRUPTED, Changed, Gone, Heard, Listed, News, Running, list_of
 from webbot.store.base import Store
 
-INTERRUPTED = "The server stopped in the middle of this answer."
 STOP_SECONDS = 5.0  # within which an answer that is stopped has ended
 T = TypeVar("T")
 
@@ -221,5 +219,5 @@ class Conversations:
 
 def _ends(news: News | None, answer: str) -> bool:
     if isinstance(news, Heard):
-        return news.answer == answer and isinstance(news.event, Finished | Failed | Cancelled)
+        return news.answer == answer and isinstance(news.event, End)
     return isinstance(news, Gone)

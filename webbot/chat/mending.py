@@ -6,8 +6,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from webbot.chat.conversations import INTERRUPTED
 from webbot.errors import Problem
+from webbot.news import INTERRUPTED
 from webbot.store.base import Store
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import redis
 
@@ -15,6 +15,8 @@ from webbot.relay import keys
 from webbot.relay.connection import Health
 
 BEAT_SECONDS = 1.0
+OTHERS_SECONDS = 1.0  # how long it is known who else listens
+MOST_OTHERS = 10_000  # conversations of which that is kept
 EVERYTHING_SECONDS = 20.0  # after so long what is unchanged is told again
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,6 @@ class Home(Protocol):
     def listening(self, key: str) -> int: ...
     def lost(self) -> Mapping[str, str]: ...
     def end_lost(self, key: str, answer: str) -> bool: ...
-    def count_others(self, key: str) -> int: ...
 
 
 class Beat:
@@ -35,7 +36,8 @@ class Beat:
 
     def __init__(self, client: redis.Redis, process: str, health: Health, home: Home) -> None:
         self.client, self.process, self.health, self.home = client, process, health, home
-        self.living: frozenset[str] = frozenset()  # the other processes
+        self._living: frozenset[str] = frozenset()  # the other processes
+        self._others: dict[str, tuple[float, int]] = {}  # when they were asked for a conversation, and how many listen there
         self._lock = threading.Lock()
         self._changed: set[str] = set()  # the conversations with more or fewer listeners than Redis knows
         self._told: dict[str, int] = {}
@@ -51,6 +53,26 @@ class Beat:
         with self._lock:
             self._changed.add(key)
         self._woken.set()
+
+    def others(self, key: str, *, beside: bool) -> int:
+        """How many listen in the other processes, as known for a second; with `beside` as the beat last found it."""
+        asked, others = self._others.get(key, (0.0, 0))
+        if asked and (beside or time.monotonic() - asked < OTHERS_SECONDS):
+            return others
+        return self._ask_others(key)
+
+    def _ask_others(self, key: str) -> int:
+        others = 0
+        if self.health.up:
+            try:
+                told: Any = self.client.hgetall(keys.here(key))
+                others = sum(int(count) for process, count in told.items() if process.decode() in self._living)
+            except redis.RedisError as error:
+                self.health.bad(error)
+        if len(self._others) > MOST_OTHERS:
+            self._others.clear()
+        self._others[key] = (time.monotonic(), others)
+        return others
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -70,14 +92,14 @@ class Beat:
 
     def _beat(self) -> None:
         told = self.client.eval(keys.LIVE, 1, keys.PROCESSES, self.process, keys.PRESENCE_SECONDS)
-        self.living = frozenset(name.decode() for name in told) - {self.process}
+        self._living = frozenset(name.decode() for name in told) - {self.process}
         now = time.monotonic()
         if now - self._renewed >= keys.RENEW_SECONDS:
             self._renew()
             self._renewed = now
         self._tell_listeners(now)
         for key in self.home.leases():
-            self.home.count_others(key)
+            self._ask_others(key)
         if self.health.trusted:
             self._find_lost()
 

@@ -11,30 +11,24 @@ import secrets
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import redis
 
-from webbot.channel import BUSY, Channels, Listener
-from webbot.errors import Conflict, DiskFull, Unavailable
-from webbot.messages import Cancelled, Delta, Failed, Finished, Started
-from webbot.news import Began, Changed, Heard, Listed, News, Running, list_of
+from webbot.channel import Channels, Listener
+from webbot.messages import Delta, End, Failed, Started
+from webbot.news import INTERRUPTED, Began, Changed, Heard, Listed, News, Running, list_of
 from webbot.relay import keys
 from webbot.relay.beat import Beat
 from webbot.relay.connection import Health, connected
+from webbot.relay.leases import Leases
 from webbot.relay.reader import Entries, Reader
-from webbot.relay.topics import BEGINNING, Known, Topic, is_after
-from webbot.relay.wire import Entry, decode, encode, running_of
+from webbot.relay.topics import BEGINNING, Known, Topic, is_after, known_of
+from webbot.relay.wire import Entry, decode, encode
 from webbot.relay.writer import Writer
 
-AWAY = "The servers cannot agree on whose turn it is, because their Redis does not answer. Please try again in a moment."
-NO_MEMORY = ("The Redis of this server has no memory left, so no question can be taken. Please delete old conversations or raise "
-             "its maxmemory.")
-LOST = "The server stopped in the middle of this answer."  # as its end is stored
 SETTLE_SECONDS = keys.LEASE_SECONDS + keys.RENEW_SECONDS  # after this long away, who still has no lease is gone
-FLUSH_SECONDS = 1.0
-ENDS = Finished | Failed | Cancelled
 log = logging.getLogger(__name__)
 
 
@@ -50,10 +44,10 @@ class RelayedChannels(Channels):
         self._leases: dict[str, str] = {}
         self._leaving: dict[str, str] = {}  # released here, and not yet for the others
         self._own: dict[str, str] = {}  # the answers that this process writes, by conversation
-        self._counted: dict[str, tuple[float, int]] = {}
         self._health = Health(SETTLE_SECONDS)
         self._look_at_redis()
         self._writer = Writer(self._client, self.process, self._health, self._untold)
+        self._turns = Leases(self._client, self.process, self._health, self._writer)
         self._reader = Reader(url, self.process, self._health, self._positions, self._take_in, self._again)
         self._beat = Beat(self._client, self.process, self._health, self)
         self._reader.start()
@@ -67,10 +61,7 @@ class RelayedChannels(Channels):
 
     def check(self) -> None:
         """Raises Unavailable when Redis does not answer."""
-        try:
-            self._client.ping()
-        except redis.RedisError:
-            raise Unavailable(AWAY, retry_after=5) from None
+        self._turns.check()
 
     # who listens
 
@@ -116,52 +107,18 @@ class RelayedChannels(Channels):
         """What Redis knows of the conversation now; None while it does not answer. An answer that nobody writes any more is ended
         there first."""
         try:
-            known = self._ask(key)
+            known = known_of(self._client, key)
             if known.running is not None and not known.held and self._health.trusted:
                 self.end_lost(key, known.running.began.answer.id)
-                known = self._ask(key)
+                known = known_of(self._client, key)
             return known
         except redis.RedisError as error:
             self._health.bad(error)
             return None
 
-    def _ask(self, key: str) -> Known:
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hgetall(keys.running(key))
-            pipe.get(keys.text(key))
-            pipe.xrevrange(keys.stream(key), count=1)
-            pipe.exists(keys.lease(key))
-            state, text, last, held = pipe.execute()
-        return Known(
-            running=running_of(state, text), origin=state.get(b"origin", b"").decode(), number=int(state.get(b"number") or 0),
-            held=bool(held), position=last[0][0].decode() if last else BEGINNING,
-        )
-
     def count(self, key: str) -> int:
-        return super().count(key) + self._others(key)
-
-    def _others(self, key: str) -> int:
-        """How many listen in the other processes, as known for a second. Where this process writes the answer nobody waits for
-        it: it is asked beside."""
-        asked, others = self._counted.get(key, (0.0, 0))
-        if asked and (key in self._leases or time.monotonic() - asked < 1.0):
-            return others
-        return self.count_others(key)
-
-    def count_others(self, key: str) -> int:
-        """Asks Redis."""
-        others = 0
-        if self._health.up:
-            try:
-                told: Any = self._client.hgetall(keys.here(key))
-                living = self._beat.living
-                others = sum(int(count) for process, count in told.items() if process.decode() in living)
-            except redis.RedisError as error:
-                self._health.bad(error)
-        if len(self._counted) > 10_000:
-            self._counted.clear()
-        self._counted[key] = (time.monotonic(), others)
-        return others
+        # Where this process writes the answer nobody waits for it: it is asked beside.
+        return super().count(key) + self._beat.others(key, beside=key in self._leases)
 
     def listening(self, key: str) -> int:
         """How many listen in this process."""
@@ -183,7 +140,7 @@ class RelayedChannels(Channels):
         """Which answer this process writes."""
         if isinstance(news, Began):
             self._own[key] = news.answer.id
-        elif isinstance(news, Heard) and news.answer == self._own.get(key) and isinstance(news.event, ENDS):
+        elif isinstance(news, Heard) and news.answer == self._own.get(key) and isinstance(news.event, End):
             del self._own[key]
 
     def _untold(self, key: str, news: News, number: int) -> None:
@@ -258,7 +215,7 @@ class RelayedChannels(Channels):
 
     def _catch_up(self, key: str) -> None:
         """Tells the listeners what is different now, where it is not known what they missed. Raises redis.RedisError."""
-        known = self._ask(key)
+        known = known_of(self._client, key)
         with self._lock:
             topic = self._topics.get(key)
             if topic is None or topic.position:
@@ -275,7 +232,7 @@ class RelayedChannels(Channels):
     def _tell_difference(self, key: str, before: Running | None, now: Running | None) -> None:
         same = before is not None and now is not None and before.began.answer.id == now.began.answer.id
         if before is not None and not same:
-            super().post(key, Heard(before.began.answer.id, Failed(LOST)))
+            super().post(key, Heard(before.began.answer.id, Failed(INTERRUPTED)))
         if now is not None:
             answer, known = now.began.answer, before.text if same and before is not None else now.began.answer.text
             if not same:
@@ -299,8 +256,7 @@ class RelayedChannels(Channels):
         """Raises Conflict, and Unavailable while Redis does not answer."""
         super().claim(key)
         try:
-            token = f"{self.process} {secrets.token_hex(8)}"
-            left = self._take(key, token)
+            token, left = self._turns.take(key)
             self._follow(key)
         except BaseException:
             super().release(key)
@@ -312,28 +268,8 @@ class RelayedChannels(Channels):
         except redis.RedisError as error:
             self._health.bad(error)
         if left:
-            self.post(key, Heard(left, Failed(LOST)))
+            self.post(key, Heard(left, Failed(INTERRUPTED)))
         self._beat.changed(key)
-
-    def _take(self, key: str, token: str) -> str:
-        """Makes the turn this process's; returns the answer that a process which is gone left behind there, "" where none is."""
-        milliseconds = int(keys.LEASE_SECONDS * 1000)
-        try:
-            if not self._writer.settle(key, FLUSH_SECONDS):  # the end of this process's last turn there
-                raise Unavailable(AWAY, retry_after=5)
-            names = (keys.lease(key), keys.TURNS, keys.running(key), keys.text(key))
-            left: bytes | None = self._client.eval(keys.CLAIM, len(names), *names, token, milliseconds, key)
-            if left is None:
-                raise Conflict(BUSY)
-            while self._client.exists(keys.SWEEPING):  # see `settled`; it ends by itself
-                time.sleep(0.01)
-            return left.decode()
-        except redis.RedisError as error:
-            self._health.bad(error)
-            self._writer.release(key, token)  # it may have been granted
-            if isinstance(error, redis.exceptions.OutOfMemoryError):
-                raise DiskFull(NO_MEMORY) from None
-            raise Unavailable(AWAY, retry_after=5) from None
 
     def _read_on(self, key: str) -> None:
         """Hears what was told before the turn was taken, so that its end comes before the next beginning."""
@@ -370,38 +306,16 @@ class RelayedChannels(Channels):
     def claimed(self) -> Collection[str]:
         """Those of this process alone while Redis does not answer."""
         try:
-            return self._all_claimed()
+            return self._turns.held() | set(super().claimed())
         except redis.RedisError as error:
             self._health.bad(error)
             return super().claimed()
 
-    def _all_claimed(self) -> Collection[str]:
-        told: Any = self._client.eval(keys.CLAIMED, 1, keys.TURNS, keys.lease(""))
-        return {key.decode() for key in told} | set(super().claimed())
-
-    @contextmanager
-    def settled(self) -> Iterator[Collection[str] | None]:
+    def settled(self) -> AbstractContextManager[Collection[str] | None]:
         """The conversations in which an answer is written, whichever process writes it, while no turn can begin: what is stored
         as being written in another one was lost. None where that cannot be told now, or another process does the same. Takes
         a moment only: turns wait, ten seconds at most."""
-        token = secrets.token_hex(8)
-        if not self._health.trusted:
-            yield None
-            return
-        try:
-            mine = self._client.set(keys.SWEEPING, token, nx=True, ex=keys.SWEEP_SECONDS)
-            claimed = self._all_claimed() if mine else None
-        except redis.RedisError as error:
-            self._health.bad(error)
-            yield None
-            return
-        try:
-            yield claimed
-        finally:
-            try:
-                self._client.eval(keys.SWEPT, 1, keys.SWEEPING, token)
-            except redis.RedisError as error:
-                self._health.bad(error)
+        return self._turns.settled(super().claimed)
 
     def ask_stop(self, key: str) -> None:
         if key in self._claimed:
@@ -421,7 +335,7 @@ class RelayedChannels(Channels):
 
     def end_lost(self, key: str, answer: str) -> bool:
         """Tells everybody that the answer has ended, where no process writes it any more. Raises redis.RedisError."""
-        entry = encode(Entry(self.process, 0, news=Heard(answer, Failed(LOST))))
+        entry = encode(Entry(self.process, 0, news=Heard(answer, Failed(INTERRUPTED))))
         names = (keys.lease(key), keys.running(key), keys.text(key), keys.stream(key))
         told = self._client.eval(keys.END, len(names), *names, answer, entry)
         if told == 1:

@@ -1,10 +1,14 @@
-"""What a web process knows of a conversation that somebody here listens to, or whose answer it writes."""
+"""What a web process knows of a conversation that somebody here listens to, or whose answer it writes, and what Redis knows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import redis
+
 from webbot.news import Running
+from webbot.relay import keys
+from webbot.relay.wire import running_of
 
 BEGINNING = "0-0"
 
@@ -36,6 +40,20 @@ class Known:
 
     def topic(self) -> Topic:
         return Topic(position=self.position, numbers={self.origin: self.number} if self.origin else {})
+
+
+def known_of(client: redis.Redis, key: str) -> Known:
+    """Raises redis.RedisError."""
+    with client.pipeline(transaction=True) as pipe:
+        pipe.hgetall(keys.running(key))
+        pipe.get(keys.text(key))
+        pipe.xrevrange(keys.stream(key), count=1)
+        pipe.exists(keys.lease(key))
+        state, text, last, held = pipe.execute()
+    return Known(
+        running=running_of(state, text), origin=state.get(b"origin", b"").decode(), number=int(state.get(b"number") or 0),
+        held=bool(held), position=last[0][0].decode() if last else BEGINNING,
+    )
 
 
 def is_after(one: str, other: str) -> bool:

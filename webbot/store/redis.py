@@ -27,10 +27,10 @@ from webbot.store import redis_verify as verifying
 from webbot.store.base import Record, Store
 from webbot.store.redis_address import read
 from webbot.store.redis_keys import text
-from webbot.store.redis_rules import LARGEST
 from webbot.store.redis_scripts import CHECK
 from webbot.store.redis_server import Server
 from webbot.store.redis_talks import Talks
+from webbot.store.rules import LARGEST
 
 
 class RedisStore(Store):

@@ -9,10 +9,10 @@ from webbot.messages import Message
 from webbot.store import redis_tree
 from webbot.store.redis_change import Change
 from webbot.store.redis_keys import Keys, raw, text
-from webbot.store.redis_rules import LARGEST
 from webbot.store.redis_talks import Talks
 from webbot.store.redis_tree import Tree
 from webbot.store.redis_values import portions
+from webbot.store.rules import LARGEST
 
 GLANCES = (2, 50, LARGEST)  # messages that are looked at for the newest answer, from the last one on
 

@@ -12,9 +12,9 @@ from webbot.errors import Conflict
 from webbot.messages import Message
 from webbot.store import redis_keys as keys
 from webbot.store.redis_keys import Keys, raw
-from webbot.store.redis_rules import BUSY
 from webbot.store.redis_scripts import PINNED
-from webbot.store.redis_values import Kept, kept_value, message_value, portions, storable
+from webbot.store.redis_values import Kept, kept_value, message_value, portions
+from webbot.store.rules import BUSY, storable
 
 Word = bytes | str | int | float
 PERSISTS = b"PERSIST"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,17 +15,13 @@ from webbot.store import redis_keys as keys
 from webbot.store import redis_laying as laying
 from webbot.store.redis_change import Change
 from webbot.store.redis_keys import raw, text
-from webbot.store.redis_rules import CHANGED, MARKS, check_changes, within
 from webbot.store.redis_scripts import LEAST_PINNED, LIST
 from webbot.store.redis_talks import Talks
 from webbot.store.redis_titles import title_words, wanted_words
 from webbot.store.redis_values import Kept, clean_message, conversations_from
+from webbot.store.rules import CHANGED, check_changes, marks, moves, new_id, within
 
 PURGED_AT_ONCE = 100
-
-
-def new_id() -> str:
-    return secrets.token_urlsafe(16)
 
 
 def create(
@@ -88,13 +83,13 @@ def change(
     talks: Talks, owner: str, conversation: str, only_version: int | None, changes: dict[str, Any]
 ) -> Conversation:
     check_changes(changes)
-    marks = {name: value for name, value in changes.items() if name in MARKS}
+    kept = marks(changes)
 
     def work(change: Change) -> Conversation:
         check_version(change, only_version)
-        change.touch(moves=not (changes.keys() <= MARKS or changes.get("titled_by") == "model"), **changes)
-        if marks and (answer := branches.newest_answer(talks, conversation)):
-            change.put_message(clean_message(replace(answer, **marks)))
+        change.touch(moves=moves(changes), **changes)
+        if kept and (answer := branches.newest_answer(talks, conversation)):
+            change.put_message(clean_message(replace(answer, **kept)))
         if "title" in changes:
             change.list_it(title_words(change.kept.about.title))
         return change.kept.about

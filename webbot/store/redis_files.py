@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -13,16 +12,16 @@ from webbot.messages import File
 from webbot.store import redis_laying as laying
 from webbot.store.redis_change import Change
 from webbot.store.redis_keys import Keys, raw, text
-from webbot.store.redis_rules import NO_FILE
 from webbot.store.redis_talks import Talks
-from webbot.store.redis_values import packed, storable, unpacked
+from webbot.store.redis_values import packed, unpacked
+from webbot.store.rules import NO_FILE, new_id, storable
 
 Part = Literal["text", "data"]
 
 
 def add(talks: Talks, owner: str, conversation: str, file: File, words: str, data: bytes) -> File:
     talks.find(owner, conversation)  # nothing is laid down for strangers
-    named = clean(replace(file, id=secrets.token_urlsafe(16), created_at=time.time()))
+    named = clean(replace(file, id=new_id(), created_at=time.time()))
     pieces = _lay(talks, Change(talks.find(owner, conversation)), named.id, words, data)
 
     def work(change: Change) -> File:

@@ -14,11 +14,11 @@ from webbot.store import redis_keys as keys
 from webbot.store import redis_tree
 from webbot.store.redis_change import Change
 from webbot.store.redis_keys import Keys, raw
-from webbot.store.redis_rules import BUSY, LARGEST, NO_FEEDBACK, within
 from webbot.store.redis_scripts import HELD
 from webbot.store.redis_talks import Talks
 from webbot.store.redis_tree import Tree
-from webbot.store.redis_values import messages_from, packed, portions, storable, unpacked
+from webbot.store.redis_values import messages_from, packed, portions, unpacked
+from webbot.store.rules import BUSY, LARGEST, NO_FEEDBACK, storable, within
 
 
 def page(

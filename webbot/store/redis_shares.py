@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +11,8 @@ from webbot.messages import Conversation, Message, Share
 from webbot.store import redis_keys as keys
 from webbot.store.redis_change import Change
 from webbot.store.redis_keys import raw, text
-from webbot.store.redis_rules import NOT_SHARED, NOTHING
 from webbot.store.redis_talks import Talks
+from webbot.store.rules import NOT_SHARED, NOTHING, new_id
 
 
 def make(talks: Talks, owner: str, conversation: str) -> Share:
@@ -23,7 +22,7 @@ def make(talks: Talks, owner: str, conversation: str) -> Share:
             raise BadInput(NOTHING)
         _take_back(change)
         made = Share(
-            token=secrets.token_urlsafe(16), conversation=conversation, tip=change.kept.about.tip, created_at=time.time()
+            token=new_id(), conversation=conversation, tip=change.kept.about.tip, created_at=time.time()
         )
         change.do("HSET", keys.SHARES, raw(made.token), change.keys.id)
         change.note(share=made)

@@ -16,11 +16,11 @@ from webbot.messages import Message
 from webbot.store import redis_tree
 from webbot.store.redis_change import Change
 from webbot.store.redis_keys import Keys, raw, text
-from webbot.store.redis_rules import CHANGED, MISSING, NO_MESSAGE
 from webbot.store.redis_scripts import COMMIT, PAGE, SOME, TREE
 from webbot.store.redis_server import Script, Server
 from webbot.store.redis_tree import Tree
 from webbot.store.redis_values import Kept, kept_from, messages_from, portions
+from webbot.store.rules import CHANGED, MISSING, NO_MESSAGE
 
 PATIENCE = 5.0  # seconds that a change tries while others change the same conversation, or somebody reads everything
 COPIED = "The store is being filled with a copy. Please try again once that has ended."

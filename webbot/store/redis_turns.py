@@ -14,12 +14,11 @@ from webbot.messages import Conversation, Message
 from webbot.store import redis_branches as branches
 from webbot.store import redis_keys as keys
 from webbot.store.redis_change import Change
-from webbot.store.redis_conversations import new_id
 from webbot.store.redis_keys import raw, text
-from webbot.store.redis_rules import ENDED, NO_MESSAGE, NOT_LAST
 from webbot.store.redis_talks import Talks
 from webbot.store.redis_tree import Tree, value
 from webbot.store.redis_values import clean_message
+from webbot.store.rules import ENDED, NO_MESSAGE, NOT_LAST, new_id
 
 log = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from webbot.messages import Conversation, File, Message, Share, Usage
 from webbot.store.redis_keys import raw, text
+from webbot.store.rules import storable
 
 NEVER_KEPT = frozenset({"tool_calls", "tool_call"})
 DEFAULTS = {
@@ -28,11 +29,6 @@ class Kept:
     deleted_at: float | None = None
     place: int = 0
     revision: str = ""
-
-
-def storable(text: str) -> str:
-    """Text that people and models wrote: what other stores cannot hold (lone surrogates, NUL) becomes U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 def packed(value: Any) -> bytes:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, update
 
 from webbot.errors import DiskFull
 from webbot.messages import Conversation, Feedback, File, Message, Share
+from webbot.store import rules
 from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
 from webbot.store import sql_files as file_rows
@@ -29,7 +30,7 @@ from webbot.store import sql_verify as verifying
 from webbot.store.base import Record, Store
 from webbot.store.sql_database import PATIENCE, Database
 from webbot.store.sql_migrations import prepare
-from webbot.store.sql_schema import LARGEST, about, files
+from webbot.store.sql_schema import about, files
 from webbot.store.sql_settling import Settling
 from webbot.store.sql_transactions import Transactions
 
@@ -74,13 +75,12 @@ class SqlStore(Store):
     def change_conversation(
         self, owner: str, conversation: str, *, only_version: int | None = None, **changes: object
     ) -> Conversation:
-        conversation_rows.check_changes(changes)
+        rules.check_changes(changes)
 
         def work(connection: Connection) -> Conversation:
             conversation_rows.find_version(connection, owner, conversation, only_version)
-            moves = not (changes.keys() <= conversation_rows.MARKS or changes.get("titled_by") == "model")
-            conversation_rows.touch(connection, owner, conversation, moves=moves, **changes)
-            if marks := {name: value for name, value in changes.items() if name in conversation_rows.MARKS}:
+            conversation_rows.touch(connection, owner, conversation, moves=rules.moves(changes), **changes)
+            if marks := rules.marks(changes):
                 branches.keep_marks(connection, conversation, marks)
             known = conversation_rows.find(connection, owner, conversation)
             if "title" in changes:
@@ -255,7 +255,7 @@ class SqlStore(Store):
 
     def check(self) -> None:
         """Writes one number, another one each time, for SQLite writes nothing where nothing changes. Waits at most a second."""
-        change = update(about).where(about.c.name == "checked").values(value=(about.c.value + 1) % LARGEST)
+        change = update(about).where(about.c.name == "checked").values(value=(about.c.value + 1) % rules.LARGEST)
         self._database.write(lambda c: c.execute(change), patience=1.0)
 
     def free_bytes(self) -> int | None:

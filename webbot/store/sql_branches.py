@@ -13,10 +13,10 @@ from sqlalchemy import CTE, Connection, func, select, text, update
 
 from webbot.errors import Conflict
 from webbot.messages import Message
+from webbot.store.rules import BUSY
 from webbot.store.sql_rows import MESSAGE, message_from
 from webbot.store.sql_schema import messages
 
-BUSY = "An answer is being written in this conversation. Please wait for its end or stop it."
 PORTION = 500  # values in one statement
 T = TypeVar("T")
 

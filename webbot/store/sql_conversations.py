@@ -5,32 +5,20 @@ Every statement names the owner, but for the one that asks for it.
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Update, and_, delete, func, insert, select, update
 
-from webbot.errors import BadInput, Conflict, NotFound
+from webbot.errors import Conflict, NotFound
 from webbot.messages import Conversation
 from webbot.store import sql_index as index
+from webbot.store.rules import CHANGED, MISSING, new_id
 from webbot.store.sql_rows import CONVERSATION, conversation_from
-from webbot.store.sql_schema import LARGEST, conversations, places
+from webbot.store.sql_schema import conversations, places
 
-MISSING = "This conversation is not here. It may have been deleted."
-CHANGED = "The conversation was changed meanwhile. Please try again."
-CHANGEABLE = {
-    "title": str, "titled_by": str, "role": str, "pinned": bool, "speaks": bool, "markup": str, "model": str,
-    "remembers_from": int, "cut_for": str,
-}
-ONE_OF = {"markup": ("markdown", "textile"), "titled_by": ("", "question", "model", "person")}
-MARKS = frozenset({"remembers_from", "cut_for"})  # changes that move no conversation to the top
 PURGED_AT_ONCE = 20  # conversations in one transaction, so that others can write in between
-
-
-def new_id() -> str:
-    return secrets.token_urlsafe(16)
 
 
 def is_mine(owner: str, conversation: str) -> ColumnElement[bool]:
@@ -114,14 +102,6 @@ def touch(connection: Connection, owner: str, conversation: str, *, moves: bool 
 def setting(conversation: str, **values: Any) -> Update:
     """The statement that writes these values into a conversation that was just made."""
     return update(conversations).where(conversations.c.id == conversation).values(**values)
-
-
-def check_changes(changes: Mapping[str, object]) -> None:
-    """Raises BadInput for what a conversation cannot be set to."""
-    for name, value in changes.items():
-        fits = isinstance(value, CHANGEABLE.get(name, ())) and value in ONE_OF.get(name, (value,))
-        if not fits or (isinstance(value, int) and not 0 <= value <= LARGEST):
-            raise BadInput("{name} cannot be set to that value.", name=name)
 
 
 def remove(connection: Connection, owner: str, conversation: str) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 from webbot.errors import Conflict, DiskFull, SettingsError, Unavailable
 from webbot.store import sql_migrations
 from webbot.store.reserve import Reserve
+from webbot.store.rules import CHANGED
 from webbot.store.sql_transactions import Transactions
 
 PATIENCE = 5.0  # seconds that a call waits for a locked database
@@ -180,7 +181,7 @@ class Database(Transactions):
             except sql_errors.TimeoutError as error:
                 raise Unavailable(LOCKED, retry_after=5) from error
             except sql_errors.IntegrityError as error:
-                raise Conflict("The conversation was changed meanwhile. Please try again.") from error
+                raise Conflict(CHANGED) from error
             except sql_errors.DBAPIError as error:
                 self._raise_unless_locked(error)
                 if time.monotonic() >= deadline:

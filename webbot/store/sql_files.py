@@ -12,10 +12,9 @@ from sqlalchemy import Column, Connection, delete, func, insert, select
 from webbot.errors import NotFound
 from webbot.messages import File
 from webbot.store import sql_conversations as conversation_rows
+from webbot.store.rules import NO_FILE, new_id
 from webbot.store.sql_rows import FILE, file_from, file_row
 from webbot.store.sql_schema import files
-
-NO_FILE = "This file is not here. It may have been deleted."
 
 
 def add(connection: Connection, owner: str, conversation: str, file: File, text: str, data: bytes) -> File:
@@ -28,7 +27,7 @@ def add(connection: Connection, owner: str, conversation: str, file: File, text:
 def put(connection: Connection, conversation: str, file: File, text: str, data: bytes) -> File:
     """Keeps a file behind those of the conversation, with an id of its own."""
     number = connection.scalar(select(func.max(files.c.number)).where(files.c.conversation == conversation)) or 0
-    row = file_row(replace(file, id=conversation_rows.new_id()), conversation, number + 1, text, data)
+    row = file_row(replace(file, id=new_id()), conversation, number + 1, text, data)
     connection.execute(insert(files).values(row))
     return file_from(connection.execute(select(*FILE).where(files.c.id == row["id"])).one())
 

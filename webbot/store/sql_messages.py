@@ -15,11 +15,9 @@ from webbot.messages import Feedback, Message
 from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
 from webbot.store import sql_index as index
+from webbot.store.rules import BUSY, NO_FEEDBACK, NO_MESSAGE, within
 from webbot.store.sql_rows import MESSAGE, message_from
-from webbot.store.sql_schema import files, messages, requests, shares, within
-
-NO_MESSAGE = "This message is not here. It may have been deleted."
-NO_FEEDBACK = "Only an answer can be given a thumb up or down."
+from webbot.store.sql_schema import files, messages, requests, shares
 
 
 def page(
@@ -93,7 +91,7 @@ def remove(connection: Connection, owner: str, conversation: str, ids: Sequence[
             if row.conversation != conversation:
                 continue
             if row.status == "streaming":
-                raise Conflict(branches.BUSY)
+                raise Conflict(BUSY)
             gone[row.id] = row.parent
     if not gone:
         return

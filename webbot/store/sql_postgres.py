@@ -26,7 +26,7 @@ from sqlalchemy import exc as sql_errors
 from sqlalchemy import text as sql_text
 
 from webbot.errors import Conflict, DiskFull, Problem, SettingsError, Unavailable
-from webbot.store.sql_conversations import CHANGED
+from webbot.store.rules import CHANGED
 from webbot.store.sql_database import DAMAGED, DENIED, FULL, LOCKED, MOST_WAITING, PATIENCE
 from webbot.store.sql_transactions import Transactions
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-LARGEST = 2**31 - 1  # the most that an Integer column holds
+from webbot.store.rules import storable
 
 
 class Content(TypeDecorator[str]):
@@ -43,10 +43,6 @@ class Content(TypeDecorator[str]):
         return None if value is None else storable(value)
 
 
-def storable(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
-
-
 class Key(TypeDecorator[str]):
     """Text that is only compared: two different keys never become one, whatever stands in them."""
 
@@ -55,11 +51,6 @@ class Key(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
-def within(number: int) -> int:
-    """A number from outside, cut to what a column holds: what lies beyond selects the same rows."""
-    return max(0, min(number, LARGEST))
 
 
 def _where(condition: str, in_sqlite: str = "") -> dict[str, Any]:

@@ -16,9 +16,10 @@ from sqlalchemy import Connection, TextClause, select, text
 
 from webbot.messages import Conversation
 from webbot.store import words
+from webbot.store.rules import within
 from webbot.store.sql_index import BLOCK, TITLE, block_word, owner_word, query_text
 from webbot.store.sql_rows import CONVERSATION, conversation_from
-from webbot.store.sql_schema import conversations, within
+from webbot.store.sql_schema import conversations
 from webbot.store.words import Term
 
 HITS = 20_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
 
@@ -12,11 +11,9 @@ from webbot.errors import BadInput, NotFound
 from webbot.messages import Conversation, Message, Share
 from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
+from webbot.store.rules import NOT_SHARED, NOTHING, new_id
 from webbot.store.sql_rows import CONVERSATION, SHARE, conversation_from, share_from
 from webbot.store.sql_schema import conversations, shares
-
-NOT_SHARED = "Nothing can be read here. The link may have been taken back."
-NOTHING = "There is nothing to share in this conversation yet."
 
 
 def make(connection: Connection, owner: str, conversation: str) -> Share:
@@ -25,7 +22,7 @@ def make(connection: Connection, owner: str, conversation: str) -> Share:
     if not known.tip:
         raise BadInput(NOTHING)
     take_back(connection, owner, conversation)
-    made = Share(token=secrets.token_urlsafe(16), conversation=conversation, tip=known.tip, created_at=time.time())
+    made = Share(token=new_id(), conversation=conversation, tip=known.tip, created_at=time.time())
     connection.execute(insert(shares).values(
         token=made.token, conversation=made.conversation, tip=made.tip, created_at=made.created_at,
     ))

@@ -17,6 +17,7 @@ from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
 from webbot.store import sql_files as file_rows
 from webbot.store import sql_index as index
+from webbot.store.rules import new_id
 from webbot.store.sql_rows import message_row
 from webbot.store.sql_schema import messages
 
@@ -61,7 +62,7 @@ def _write(connection: Connection, owner: str, conversation: str, said: Sequence
     for number, message in enumerate(said, start=1):
         if message.id in ids or (message.parent and message.parent not in ids):
             raise BadInput(NO_PARENT)
-        ids[message.id] = conversation_rows.new_id()
+        ids[message.id] = new_id()
         rows.append(replace(
             message, id=ids[message.id], number=number, parent=ids[message.parent] if message.parent else "",
             status="stopped" if message.status == "streaming" else message.status,

@@ -14,11 +14,9 @@ from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
 from webbot.store import sql_index as index
 from webbot.store import sql_messages as message_rows
+from webbot.store.rules import ENDED, NO_MESSAGE, NOT_LAST, new_id, storable
 from webbot.store.sql_rows import message_row, usage_value
-from webbot.store.sql_schema import messages, storable
-
-ENDED = "This answer has already ended."
-NOT_LAST = "Only the last answer of the conversation can be gone on with."
+from webbot.store.sql_schema import messages
 
 
 def begin(
@@ -31,7 +29,7 @@ def begin(
     if parent != known.tip:
         branches.mark_shown(connection, conversation, parent)
     asked = replace(
-        question, role="user", id=conversation_rows.new_id(), number=number, status="complete", created_at=time.time(),
+        question, role="user", id=new_id(), number=number, status="complete", created_at=time.time(),
         parent=parent, remembers_from=0, cut_for="", text=storable(question.text), counted_by=storable(question.counted_by),
     )
     answer = _answer(connection, owner, conversation, asked, number + 1, [asked])
@@ -43,7 +41,7 @@ def begin_answer(connection: Connection, owner: str, conversation: str, question
     known, number = _quiet(connection, owner, conversation)
     asked = message_rows.find(connection, owner, conversation, question)
     if asked.role != "user":
-        raise NotFound(message_rows.NO_MESSAGE)
+        raise NotFound(NO_MESSAGE)
     if asked.id != known.tip:
         branches.mark_shown(connection, conversation, asked.id)
     return asked, _answer(connection, owner, conversation, asked, number, [])
@@ -73,7 +71,7 @@ def save(connection: Connection, owner: str, conversation: str, answer: Message)
     if connection.execute(change).rowcount == 0:
         conversation_rows.find(connection, owner, conversation)
         if message_rows.find(connection, owner, conversation, answer.id).role != "assistant":
-            raise NotFound(message_rows.NO_MESSAGE)
+            raise NotFound(NO_MESSAGE)
         raise Conflict(ENDED)
     if answer.status != "streaming":
         index.learn_messages(connection, owner, conversation, [answer], anew=True)
@@ -124,7 +122,7 @@ def _answer(
     """An empty answer behind that question, which becomes the tip; writes it and the messages of `new` before it. What is shown
     are the messages before those."""
     answer = Message(
-        role="assistant", text="", id=conversation_rows.new_id(), number=number, status="streaming", created_at=time.time(),
+        role="assistant", text="", id=new_id(), number=number, status="streaming", created_at=time.time(),
         parent=asked.id, **branches.marks(connection, conversation),
     )
     connection.execute(insert(messages), [message_row(message, conversation, shown=True) for message in (*new, answer)])

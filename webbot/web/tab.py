@@ -15,7 +15,7 @@ from flask import render_template
 
 from webbot.channel import Lagging, Listener
 from webbot.errors import NotFound
-from webbot.messages import Cancelled, Conversation, Delta, Failed, Finished, Message, Preparing, Started, Usage
+from webbot.messages import Cancelled, Conversation, Delta, End, Failed, Finished, Message, Preparing, Started, Usage
 from webbot.news import Began, Changed, Gone, Heard, Running, list_of
 from webbot.services import Services
 from webbot.web.place import Place, end_of
@@ -27,7 +27,6 @@ TICK_SECONDS = 1.0
 GATHER_SECONDS = 0.03  # deltas are gathered this long, the first goes out at once (docs/performance.md says why)
 LOST_SECONDS = 15.0  # without a word of a growing answer: whoever wrote it may be gone
 MOST_MISSED = 40  # messages; after more the page is fetched anew
-End = Finished | Failed | Cancelled
 ENDS = {Finished: "finished", Failed: "failed", Cancelled: "cancelled"}
 
 
@@ -215,7 +214,7 @@ class Tab:
                 yield event("started", {"answer": item.answer, **self._memory(running)}, self.writing.place)
             elif isinstance(item.event, Delta):
                 yield from self.writing.grow(item.event.text + self._gather(listener, self.writing))
-            elif isinstance(item.event, Finished | Failed | Cancelled):
+            elif isinstance(item.event, End):
                 yield from self._ended(item.event)
 
     def _began(self, began: Began) -> Iterator[str]:

@@ -1,8 +1,11 @@
-"""What may be done to a conversation and what is said when it may not; the same for every store, but without SQL."""
+"""What is the same in every store: what may be done to a conversation, what is said when it may not be, how ids are made, and
+which texts and numbers can be held."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
+from typing import Any
 
 from webbot.errors import BadInput
 
@@ -23,7 +26,17 @@ CHANGEABLE = {
 }
 ONE_OF = {"markup": ("markdown", "textile"), "titled_by": ("", "question", "model", "person")}
 MARKS = frozenset({"remembers_from", "cut_for"})  # changes that move no conversation to the top
-LARGEST = 2**31 - 1
+LARGEST = 2**31 - 1  # the largest number that every store holds
+
+
+def new_id() -> str:
+    """128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+def storable(text: str) -> str:
+    """Text that people and models wrote: what no database can hold (lone surrogates, NUL) becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 def within(number: int) -> int:
@@ -37,3 +50,13 @@ def check_changes(changes: Mapping[str, object]) -> None:
         fits = isinstance(value, CHANGEABLE.get(name, ())) and value in ONE_OF.get(name, (value,))
         if not fits or (isinstance(value, int) and not 0 <= value <= LARGEST):
             raise BadInput("{name} cannot be set to that value.", name=name)
+
+
+def moves(changes: Mapping[str, object]) -> bool:
+    """Whether these changes make the conversation the owner's last changed one."""
+    return not (changes.keys() <= MARKS or changes.get("titled_by") == "model")
+
+
+def marks(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the changes that the newest answer shown keeps, too."""
+    return {name: value for name, value in changes.items() if name in MARKS}
