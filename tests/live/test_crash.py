@@ -26,7 +26,7 @@ from webbot.errors import NotFound
 from webbot.store import address
 
 pytestmark = pytest.mark.slow
-STORE_KILLS = int(os.environ.get("CRASHES", "15"))
+STORE_KILLS = int(os.environ.get("CRASHES", "25"))
 ENGINE = os.environ.get("CRASH_ENGINE", "echo")
 HTTP_KILLS = int(os.environ.get("CRASHES", "6"))
 PATIENCE = 60.0  # seconds in which a server is there again

@@ -40,16 +40,16 @@ def test_a_page_of_a_long_conversation_comes_quickly(full, before):
     store, talk = full
     page = store.messages("ann", talk.id, before=before, limit=50)
     assert len(page) == 50
-    assert seconds(lambda: store.messages("ann", talk.id, before=before, limit=50)) < 0.1
-    assert seconds(lambda: store.versions("ann", talk.id, [message.id for message in page])) < 0.1
-    assert seconds(lambda: store.held("ann", talk.id)) < 0.1
+    assert seconds(lambda: store.messages("ann", talk.id, before=before, limit=50)) < 0.05
+    assert seconds(lambda: store.versions("ann", talk.id, [message.id for message in page])) < 0.05
+    assert seconds(lambda: store.held("ann", talk.id)) < 0.05
 
 
 def test_a_search_through_all_of_it_is_quick(full):
     store, _ = full
     for search, there in (("MESSAGE 9999 ", 1), ("mess", 1), ("no such words", 0)):
         assert len(store.conversations("ann", search=search)) == there
-        assert seconds(lambda search=search: store.conversations("ann", search=search)) < 0.5
+        assert seconds(lambda search=search: store.conversations("ann", search=search)) < 0.2
 
 
 def test_a_turn_in_a_long_conversation_begins_quickly(full):
@@ -60,7 +60,7 @@ def test_a_turn_in_a_long_conversation_begins_quickly(full):
         assert answer.number > LENGTH
         store.fail_interrupted("next")
 
-    assert seconds(turn) < 0.2  # two commits wait for the disk
+    assert seconds(turn) < 0.05
 
 
 def test_a_branch_of_a_long_conversation_is_shown_quickly(full):
@@ -68,4 +68,4 @@ def test_a_branch_of_a_long_conversation_is_shown_quickly(full):
     first = store.messages("ann", talk.id, limit=1, before=2)[0]
     question, _ = store.begin_turn("ann", talk.id, Message(role="user", text="Another"), after=first.id)
     store.fail_interrupted("next")
-    assert seconds(lambda: [store.show("ann", talk.id, id) for id in (question.id, talk.tip)], times=2) < 6
+    assert seconds(lambda: [store.show("ann", talk.id, id) for id in (question.id, talk.tip)], times=2) < 2.0

@@ -19,7 +19,7 @@ from tests.store.stores import STORES
 from webbot.errors import Conflict, NotFound
 from webbot.messages import File, Message
 
-ORDERS, STEPS = int(os.environ.get("STATES", "4")), 40
+ORDERS, STEPS = int(os.environ.get("STATES", "6")), 40
 MOST_TALKS = 3
 TEXT = st.text(max_size=20).map(lambda text: text.replace("\0", ""))
 TABS, PICK = st.integers(0, 1), st.integers(0, 1000)
