@@ -21,7 +21,7 @@ TIERS = [
     ["services"],
     ["shared"],
     ["makers"],
-    ["chat", "models"],
+    ["chat", "models", "people"],
     ["engines", "speech", "store"],
     ["memory", "auth", "tokens", "certs", "modelhost", "exchange", "reply", "folder", "documents", "relay",
      "transfer"],
@@ -45,7 +45,7 @@ ONLY_THERE = {
     "httpcore2": {"engines.remotes.wire"},
     "sqlalchemy": {
         "store.sql", "store.migrations", *(f"store.sql_{noun}" for noun in (
-            "branches", "conversations", "database", "files", "index", "messages", "migrations", "postgres", "records", "rows",
+            "branches", "conversations", "database", "entries", "files", "index", "messages", "migrations", "postgres", "records", "rows",
             "schema", "search", "sessions", "settling", "shares", "transactions", "trees", "turns", "verify",
         )),
     },
@@ -54,6 +54,9 @@ ONLY_THERE = {
     "alembic": {"store.sql_migrations", "store.migrations"},
     "pypdf": {"documents"},
     "jwt": {"tokens"},
+    "webauthn": {"people.passkeys"},
+    "authlib": {"web.oidc"},
+    "wsproto": {"web.socket"},
     "gunicorn": {"server", "webprocess"},
     "gevent": {"webprocess", "connection"},
 }

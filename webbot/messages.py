@@ -126,6 +126,7 @@ class Options:
     of token ids. `logprobs` asks for the log probability of each token and of so many likeliest ones in its place.
     `schema` holds the answer to JSON that fits this JSON schema ({} any value; {"type": "object"} any object). Of `tools`
     the model may ask for one; `tool_choice` "required" makes it do so, `tool` names the one it must ask for.
+    `spoken` is a question that somebody said and waits for: among those that wait it goes before long ones.
     """
 
     temperature: float = 0.7
@@ -141,6 +142,7 @@ class Options:
     tools: tuple[Tool, ...] = ()
     tool_choice: Literal["none", "auto", "required"] = "auto"
     tool: str = ""
+    spoken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,14 @@ class Preparing:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """The answer waits for its turn: `position` is 1 for the next one, `seconds` what the wait is expected to take."""
+
+    position: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     window: Window
 
@@ -257,4 +267,4 @@ class Cancelled:
 
 
 End = Finished | Failed | Cancelled
-Event = Preparing | Started | Delta | Called | Finished | Failed | Cancelled
+Event = Preparing | Queued | Started | Delta | Called | Finished | Failed | Cancelled

@@ -53,14 +53,60 @@ class Settings:
     # where it listens
     host: str = setting("127.0.0.1", "The address to listen on.")
     port: int = setting(8443, "The HTTPS port.", least=1, most=65535)
-    lan: bool = setting(False, "Listen on all interfaces, ask for an access code, and serve the help page for phones.")
+    lan: bool = setting(False, "Listen on all interfaces, for people who are invited, and serve the help page for phones.")
     lan_port: int = setting(8080, "The plain-HTTP port of the help page for phones (with lan only).", least=1, most=65535)
     hosts: tuple[str, ...] = setting((), "Further host names that the server answers to, separated by commas: a tunnel's name.")
-    access_code: str = setting(
-        "", "The access code. Made by itself when others than this machine can reach the server.", secret=True,
+
+    # who may come in
+    access: str = setting(
+        "", "Who may come in. open: everybody, each browser by itself; invite: people whom the owner invites by link; header: those "
+        "whom a proxy names; oidc: those whom an OpenID provider signs in; code: everybody who has one access code. Empty: code "
+        "where one is set, invite where others than this machine can reach the server, else open.",
+        choices=("", "open", "invite", "header", "oidc", "code"),
+    )
+    open_to_all: bool = setting(False, "Start with `access=open` also where others can reach the server: everybody may use it.")
+    access_code: str = setting("", "The access code, for `access=code`. Made by itself where none is set.", secret=True)
+    owners: tuple[str, ...] = setting(
+        (), "With `access` header or oidc: who owns this server, user names or e-mail addresses separated by commas.",
+    )
+    admitted: tuple[str, ...] = setting(
+        (), "With `access` header or oidc: who may come in, user names, e-mail addresses or @domains separated by commas. Empty: "
+        "everybody whom the proxy or the provider lets through.",
+    )
+    user_id_header: str = setting(
+        "X-Forwarded-User", "The header in which the proxy names the user.", aliases=("USER_ID_HEADER",),
+    )
+    proxy_secret: str = setting(
+        "", "What the proxy sends as X-Proxy-Secret, 32 bytes or more, so that its headers are believed.", secret=True,
+    )
+    proxies: tuple[str, ...] = setting(
+        (), "Addresses or networks of proxies whose headers are believed without a secret, separated by commas. A tunnel on this "
+        "machine comes from 127.0.0.1 as well: with one, use the secret.",
+    )
+    proxy_port: int = setting(
+        0, "A port over plain HTTP for a proxy that does the HTTPS (with `access=header` only). 0: none.", least=0, most=65535,
+    )
+    socket: str = setting(
+        "", "A Unix socket for a proxy on this machine (with `access=header` only): whoever may open it is believed.",
+    )
+    oidc_url: str = setting("", "The address of the OpenID provider (its issuer), such as https://id.example.org/realms/home.")
+    oidc_client: str = setting("", "The name under which the provider knows this server.")
+    oidc_secret: str = setting("", "The secret that belongs to that name; empty for a public client.", secret=True)
+    oidc_name: str = setting("OpenID", "What the button for signing in calls the provider.")
+    turns_a_minute: int = setting(
+        0, "How many questions a person may ask in a minute; 0: no limit. The owner can set another one for a person.",
+        least=0, most=100_000,
+    )
+    tokens_a_day: int = setting(
+        0, "How many tokens may be read and written for a person in a day (UTC); 0: no limit. As above.",
+        least=0, most=2_000_000_000,
+    )
+    v1_origins: tuple[str, ...] = setting(
+        (), "Origins of pages elsewhere that may call /v1 with a key (CORS), such as https://app.example.org. Empty: none.",
     )
     owner: str = setting(
-        "session", "Whose conversations a visitor sees: of this browser's session, or of the whole home.",
+        "session", "Whose conversations a visitor sees, with `access` open or code: of this browser's session, or of the whole "
+        "home.",
         choices=("session", "home"),
     )
 
@@ -221,9 +267,24 @@ class Settings:
         return self.max_upload * 1024 * 1024
 
     @property
+    def reached(self) -> bool:
+        """Whether others than this machine may reach the server."""
+        return bool(self.lan or self.hosts or self.host not in ("127.0.0.1", "::1", "localhost"))
+
+    @property
+    def mode(self) -> str:
+        """Who may come in: `access`, or what follows from the others."""
+        return self.access or ("code" if self.access_code else "invite" if self.reached else "open")
+
+    @property
     def protected(self) -> bool:
-        """Whether others than this machine may reach the server, so that it must ask for the access code."""
-        return bool(self.lan or self.access_code or self.hosts or self.host not in ("127.0.0.1", "::1", "localhost"))
+        """Whether the server asks who is there."""
+        return self.mode != "open"
+
+    @property
+    def has_people(self) -> bool:
+        """Whether it knows persons, each with conversations of their own."""
+        return self.mode in ("invite", "header", "oidc")
 
 
 def table() -> list[dataclasses.Field[Any]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from webbot.messages import Conversation, Feedback, File, Message, Share
 
-Kind = Literal["conversation", "message", "request", "file", "share", "session"]
+Kind = Literal[
+    "conversation", "message", "request", "file", "share", "session", "entry", "counter"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,28 @@ class Record:
 
     conversation: the fields of Conversation, and deleted_at (None, or when it was deleted). message: those of Message without
     tool_calls and tool_call, and conversation. request: message, value. file: those of File, and conversation, text, data.
-    share: those of Share. session: key, value, ends_at.
+    share: those of Share. session: key, value, ends_at. entry: the fields of Entry, its id is KIND/ID. counter: key, value,
+    ends_at.
     """
 
     kind: Kind
     id: str
     fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A small JSON value beside the conversations: a person, a device, a key, a role. `kind` and `id` name it, `owner` is whose
+    it is ("" nobody's). `version` counts changes, 0 for one that is new; an entry with `ends_at` (seconds since 1970) ends then.
+    """
+
+    kind: str
+    id: str
+    owner: str = ""
+    value: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 0
+    created_at: float = 0.0
+    ends_at: float | None = None
 
 
 class Store(ABC):
@@ -234,6 +252,34 @@ class Store(ABC):
 
     @abstractmethod
     def delete_session(self, key: str) -> None: ...
+
+    # entries: people and what belongs to them
+
+    @abstractmethod
+    def entry(self, kind: str, id: str) -> Entry | None:
+        """One that has ended counts as none."""
+
+    @abstractmethod
+    def entries(self, kind: str, owner: str | None = None) -> Sequence[Entry]:
+        """All of a kind, or those of one owner, oldest first."""
+
+    @abstractmethod
+    def put_entry(self, entry: Entry) -> Entry:
+        """Writes an entry; returns it with its new version. With version 0 it is new, and gets its `created_at`; else value and
+        end of the one with that version are changed. Raises Conflict where one is there already, or another version, or none."""
+
+    @abstractmethod
+    def delete_entry(self, kind: str, id: str) -> bool:
+        """Whether it was there (and had not ended): of several that delete it at once, one is told so."""
+
+    @abstractmethod
+    def add_up(self, key: str, amount: int, ends_at: float) -> int:
+        """Adds to a counter that is forgotten at that time (seconds since 1970); returns its new value. `amount` may be 0."""
+
+    @abstractmethod
+    def hand_over(self, owner: str, to: str) -> int:
+        """Gives all conversations of `owner`, deleted ones too, to another owner; they keep their order, above those that the
+        other one has. Returns how many."""
 
     # the whole
 

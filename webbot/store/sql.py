@@ -17,6 +17,7 @@ from webbot.messages import Conversation, Feedback, File, Message, Share
 from webbot.store import rules
 from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
+from webbot.store import sql_entries as entry_rows
 from webbot.store import sql_files as file_rows
 from webbot.store import sql_index as index
 from webbot.store import sql_messages as message_rows
@@ -27,7 +28,7 @@ from webbot.store import sql_shares as share_rows
 from webbot.store import sql_trees as trees
 from webbot.store import sql_turns as turns
 from webbot.store import sql_verify as verifying
-from webbot.store.base import Record, Store
+from webbot.store.base import Entry, Record, Store
 from webbot.store.sql_database import PATIENCE, Database
 from webbot.store.sql_migrations import prepare
 from webbot.store.sql_schema import about, files
@@ -239,6 +240,26 @@ class SqlStore(Store):
 
     def delete_session(self, key: str) -> None:
         self._database.write(lambda c: session_rows.remove(c, key), may_use_reserve=True)
+
+    # entries
+
+    def entry(self, kind: str, id: str) -> Entry | None:
+        return self._database.read(lambda c: entry_rows.find(c, kind, id))
+
+    def entries(self, kind: str, owner: str | None = None) -> Sequence[Entry]:
+        return self._database.read(lambda c: entry_rows.all_of(c, kind, owner))
+
+    def put_entry(self, entry: Entry) -> Entry:
+        return self._database.write(lambda c: entry_rows.put(c, entry))
+
+    def delete_entry(self, kind: str, id: str) -> bool:
+        return self._database.write(lambda c: entry_rows.remove(c, kind, id), may_use_reserve=True)
+
+    def add_up(self, key: str, amount: int, ends_at: float) -> int:
+        return self._database.write(lambda c: entry_rows.add_up(c, key, amount, ends_at))
+
+    def hand_over(self, owner: str, to: str) -> int:
+        return self._database.write(lambda c: conversation_rows.hand_over(c, owner, to))
 
     # the whole
 

@@ -16,7 +16,7 @@ from webbot.store import sql_index
 from webbot.store.sql_schema import about, alembic_version, metadata, sessions
 
 STEPS = Path(__file__).with_name("migrations")
-OLDEST, NEWEST = "0001", "0006"
+OLDEST, NEWEST = "0001", "0007"
 FORMAT = 2  # in `about`, for the first webbots: theirs was 1
 FOREIGN = "The database belongs to another program. Please choose another one."
 NEWER = "The database was written by a newer webbot (format {found}, this one reads up to {known}). Please update webbot."

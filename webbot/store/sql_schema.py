@@ -177,3 +177,24 @@ sessions = Table(
     Column("value", LargeBinary, nullable=False),
     Column("ends_at", Double, nullable=False, index=True),
 )
+
+# People and what belongs to them: small JSON values.
+entries = Table(
+    "entries", metadata,
+    Column("kind", Key, primary_key=True),
+    Column("id", Key, primary_key=True),
+    Column("owner", Key, nullable=False),
+    Column("value", JSON, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("ends_at", Double),
+    Index("entries_of", "kind", "owner"),
+    Index("entries_ending", "ends_at"),
+)
+
+counters = Table(
+    "counters", metadata,
+    Column("key", Key, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    Column("ends_at", Double, nullable=False, index=True),
+)
