@@ -14,8 +14,10 @@ from typing import Any
 from webbot.messages import Conversation, Feedback, File, Message, Share
 from webbot.store import redis_branches as branches
 from webbot.store import redis_conversations as conversations
+from webbot.store import redis_entries as entries
 from webbot.store import redis_files as files
 from webbot.store import redis_filling as filling
+from webbot.store import redis_handing as handing
 from webbot.store import redis_keys as keys
 from webbot.store import redis_messages as messages
 from webbot.store import redis_opening as opening
@@ -24,7 +26,7 @@ from webbot.store import redis_sessions as sessions
 from webbot.store import redis_shares as shares
 from webbot.store import redis_turns as turns
 from webbot.store import redis_verify as verifying
-from webbot.store.base import Record, Store
+from webbot.store.base import Entry, Record, Store
 from webbot.store.redis_address import read
 from webbot.store.redis_keys import text
 from webbot.store.redis_scripts import CHECK
@@ -195,6 +197,26 @@ class RedisStore(Store):
 
     def delete_session(self, key: str) -> None:
         sessions.delete(self._talks, key)
+
+    # entries
+
+    def entry(self, kind: str, id: str) -> Entry | None:
+        return entries.find(self._talks, kind, id)
+
+    def entries(self, kind: str, owner: str | None = None) -> Sequence[Entry]:
+        return entries.all_of(self._talks, kind, owner)
+
+    def put_entry(self, entry: Entry) -> Entry:
+        return entries.put(self._talks, entry)
+
+    def delete_entry(self, kind: str, id: str) -> bool:
+        return entries.delete(self._talks, kind, id)
+
+    def add_up(self, key: str, amount: int, ends_at: float) -> int:
+        return entries.add_up(self._talks, key, amount, ends_at)
+
+    def hand_over(self, owner: str, to: str) -> int:
+        return handing.hand_over(self._talks, owner, to)
 
     # the whole
 

@@ -8,6 +8,13 @@
     webbot:shares                   hash    token -> id of the conversation
     webbot:sessions                 zset    key by when it ends
     webbot:session:KEY              string  when it ends (8 bytes), the value
+    webbot:kinds                    set     kinds of entries
+    webbot:entries:KIND             hash    id -> whose it is and JSON (redis_entries.py)
+    webbot:owned:NAME               set     ids of the entries of a kind (NAME of kind and owner) that an owner has
+    webbot:ending                   zset    NAME of kind and id, of an entry that ends, by when
+    webbot:counters                 zset    key by when it ends
+    webbot:counter:KEY              hash    value, ends_at
+    webbot:done:CALL                string  what a call did; ends by itself
     webbot:owner:OWNER:list         zset    id by pinned and place (less than 0 for an older one from elsewhere)
     webbot:owner:OWNER:titles       hash    id -> the words of the title
     webbot:{ID}                     hash    about (JSON), place, revision (the number of its last change), commit (who made it)
@@ -34,9 +41,14 @@ DELETED = PREFIX + b"deleted"
 RUNNING = PREFIX + b"running"
 SHARES = PREFIX + b"shares"
 SESSIONS = PREFIX + b"sessions"
-LISTS = (CONVERSATIONS, DELETED, RUNNING, SHARES, SESSIONS)
+KINDS = PREFIX + b"kinds"
+ENDING = PREFIX + b"ending"
+COUNTERS = PREFIX + b"counters"
+LISTS = (CONVERSATIONS, DELETED, RUNNING, SHARES, SESSIONS, KINDS, ENDING, COUNTERS)
 # The patterns of all keys beside those, for SCAN.
-PATTERNS = (PREFIX + b"{*", PREFIX + b"owner:*", PREFIX + b"session:*")
+PATTERNS = tuple(
+    PREFIX + begin for begin in (b"{*", b"owner:*", b"session:*", b"entries:*", b"owned:*", b"counter:*", b"done:*")
+)
 
 
 def raw(text: str) -> bytes:
@@ -58,6 +70,27 @@ def owners_list(owner: str) -> bytes:
 
 def owners_titles(owner: str) -> bytes:
     return PREFIX + b"owner:" + raw(owner) + b":titles"
+
+
+def entries(kind: str) -> bytes:
+    return PREFIX + b"entries:" + raw(kind)
+
+
+def owned(kind: str, owner: str) -> bytes:
+    return PREFIX + b"owned:" + name(kind, owner)
+
+
+def name(kind: str, id: str) -> bytes:
+    """One text for both, which no two others have."""
+    return b"%d:%s%s" % (len(raw(kind)), raw(kind), raw(id))
+
+
+def counter(key: str) -> bytes:
+    return PREFIX + b"counter:" + raw(key)
+
+
+def done(call: str) -> bytes:
+    return PREFIX + b"done:" + raw(call)
 
 
 class Keys:

@@ -152,6 +152,129 @@ redis.call('ZREM', KEYS[3], ARGV[3])
 return redis.call('HINCRBY', KEYS[1], 'changes', 1)
 """)
 
+# Takes an entry out of the lists, once it is out of its hash. What is kept of it begins with "VERSION WHO LENGTH:OWNER".
+UNLISTED = """
+local function unlisted(prefix, kind, id, kept, name)
+  local length, from = string.match(kept, '^%d+ %S+ (%d+):()')
+  local named = #kind .. ':' .. kind
+  redis.call('SREM', prefix .. 'owned:' .. named .. string.sub(kept, from, from + tonumber(length) - 1), id)
+  redis.call('ZREM', prefix .. 'ending', name)
+end
+local function end_some(prefix, now)
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'ending', '-inf', now, 'LIMIT', 0, 100)) do
+    local length, from = string.match(name, '^(%d+):()')
+    local kind = string.sub(name, from, from + tonumber(length) - 1)
+    local id = string.sub(name, from + tonumber(length))
+    local hash = prefix .. 'entries:' .. kind
+    local kept = redis.call('HGET', hash, id)
+    redis.call('HDEL', hash, id)
+    if kept then unlisted(prefix, kind, id, kept, name) else redis.call('ZREM', prefix .. 'ending', name) end
+    if redis.call('EXISTS', hash) == 0 then redis.call('SREM', prefix .. 'kinds', kind) end
+  end
+end
+"""
+
+# KEYS 3 entries of the kind, 4 the owner's of the kind, 5 kinds, 6 ending. ARGV 3 id, 4 what is kept now, or "" for nothing,
+# 5 what is kept then, 6 when it ends (ms since 1970; 2^53 never), 7 now (ms), 8 kind, 9 name, 10 what stands before all keys.
+PUT_ENTRY = Script(GATE + UNLISTED + """
+local was, ended = redis.call('HGET', KEYS[3], ARGV[3]), false
+if was == ARGV[5] then return 1 end
+if was then
+  local ends = redis.call('ZSCORE', KEYS[6], ARGV[9])
+  ended = ends and tonumber(ends) <= tonumber(ARGV[7])
+end
+if ended and ARGV[4] == '' then
+  redis.call('HSET', KEYS[3], ARGV[3], ARGV[5])
+  unlisted(ARGV[10], ARGV[8], ARGV[3], was, ARGV[9])
+elseif ended or (was or '') ~= ARGV[4] then return 0
+else redis.call('HSET', KEYS[3], ARGV[3], ARGV[5]) end
+redis.call('SADD', KEYS[4], ARGV[3])
+redis.call('SADD', KEYS[5], ARGV[8])
+if tonumber(ARGV[6]) < 2^53 then redis.call('ZADD', KEYS[6], ARGV[6], ARGV[9]) else redis.call('ZREM', KEYS[6], ARGV[9]) end
+end_some(ARGV[10], ARGV[7])
+return 1
+""")
+
+# KEYS 3 entries of the kind, 4 ending, 5 kinds, 6 done. ARGV 3 id, 4 now (ms), 5 kind, 6 name, 7 what stands before all keys.
+DELETE_ENTRY = Script(GATE + UNLISTED + """
+if redis.call('EXISTS', KEYS[6]) == 1 then return 1 end
+local kept, ends = redis.call('HGET', KEYS[3], ARGV[3]), redis.call('ZSCORE', KEYS[4], ARGV[6])
+if not kept then return 0 end
+redis.call('HDEL', KEYS[3], ARGV[3])
+unlisted(ARGV[7], ARGV[5], ARGV[3], kept, ARGV[6])
+if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('SREM', KEYS[5], ARGV[5]) end
+if ends and tonumber(ends) <= tonumber(ARGV[4]) then return 0 end
+redis.call('SET', KEYS[6], 1, 'PX', 10000)
+return 1
+""")
+
+# KEYS 1 entries of a kind, 2 those of an owner.
+ENTRIES_OF = Script("""
+local found = {}
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+  local kept = redis.call('HGET', KEYS[1], id)
+  if kept then found[#found + 1] = kept end
+end
+return found
+""")
+
+# KEYS 3 counters, 4 the counter, 5 done. ARGV 3 key, 4 amount, 5 when it ends (s since 1970), 6 the same in ms, 7 now (ms),
+# 8 what stands before a key.
+ADD_UP = Script(GATE + """
+local done = redis.call('GET', KEYS[5])
+if done then return done end
+local ends = redis.call('HGET', KEYS[4], 'ends_at')
+if ends and tonumber(ends) * 1000 <= tonumber(ARGV[7]) then redis.call('HSET', KEYS[4], 'value', ARGV[4])
+else redis.call('HINCRBY', KEYS[4], 'value', ARGV[4]) end
+redis.call('HSET', KEYS[4], 'ends_at', ARGV[5])
+local value = redis.call('HGET', KEYS[4], 'value')
+redis.call('PEXPIREAT', KEYS[4], ARGV[6])
+redis.call('ZADD', KEYS[3], ARGV[6], ARGV[3])
+redis.call('SET', KEYS[5], value, 'PX', 10000)
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[7], 'LIMIT', 0, 100)) do
+  redis.call('UNLINK', ARGV[8] .. key)
+  redis.call('ZREM', KEYS[3], key)
+end
+return value
+""")
+
+# All conversations of an owner become another one's, when each is as it was read and there are no others.
+# KEYS 3 all conversations, 4 and 5 list and titles of the owner, 6 and 7 of the other one, 8 running, 9 done. ARGV 3 how many
+# were in the list, 4 who commits, 5 what stands before an id in a key, 6 what stands behind it, then six for each, in the order
+# of their places: id, revision, its new `about`, what is added to its place, or "" for a deleted one, the answer that was running
+# and its new value, or "" twice.
+HAND_OVER = Script(GATE + """
+local done = redis.call('GET', KEYS[9])
+if done then return tonumber(done) end
+if redis.call('ZCARD', KEYS[4]) ~= tonumber(ARGV[3]) then return 'CHANGED' end
+local count = 0
+for at = 7, #ARGV, 6 do
+  if redis.call('HGET', ARGV[5] .. ARGV[at] .. ARGV[6], 'revision') ~= ARGV[at + 1] then return 'CHANGED' end
+  count = count + 1
+end
+if count == 0 then return 0 end
+local number = redis.call('HINCRBY', KEYS[1], 'changes', count) - count
+for at = 7, #ARGV, 6 do
+  local id, added = ARGV[at], ARGV[at + 3]
+  local key = ARGV[5] .. id .. ARGV[6]
+  number = number + 1
+  redis.call('HSET', key, 'about', ARGV[at + 2], 'revision', number, 'place', number, 'commit', ARGV[4])
+  redis.call('ZADD', KEYS[3], number, id)
+  if added ~= '' then
+    redis.call('ZADD', KEYS[6], number + tonumber(added), id)
+    local title = redis.call('HGET', KEYS[5], id)
+    if title then redis.call('HSET', KEYS[7], id, title) end
+  end
+  if ARGV[at + 4] ~= '' then
+    redis.call('HSET', key .. ':messages', ARGV[at + 4], ARGV[at + 5])
+    redis.call('SREM', KEYS[8], id)
+  end
+end
+redis.call('UNLINK', KEYS[4], KEYS[5])
+redis.call('SET', KEYS[9], count, 'PX', 10000)
+return count
+""")
+
 # A number that tells whether the server can write. KEYS 1 about. ARGV 2 the number.
 CHECK = Script("""
 redis.call('HSET', KEYS[1], 'checked', ARGV[2])

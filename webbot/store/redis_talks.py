@@ -96,7 +96,7 @@ class Talks:
             (revision,) = self.server.ask(("HGET", Keys(conversation).base, "revision"))
             if revision is not None and revision.decode() == kept.revision:
                 return result
-            _pause(until, Conflict(CHANGED))
+            pause(until, Conflict(CHANGED))
 
     # changing
 
@@ -118,7 +118,7 @@ class Talks:
             result = work(change)
             if self._commit(change, until):
                 return result
-            _pause(until, Conflict(CHANGED))
+            pause(until, Conflict(CHANGED))
 
     def make(self, change: Change) -> None:
         """Commits a conversation that is not there yet."""
@@ -142,10 +142,10 @@ class Talks:
                 raise Unavailable(COPIED, retry_after=5)
             if reply != b"HELD":
                 return reply
-            _pause(until, Unavailable(HELD, retry_after=2))
+            pause(until, Unavailable(HELD, retry_after=2))
 
 
-def _pause(until: float, problem: Exception) -> None:
+def pause(until: float, problem: Exception) -> None:
     """Waits a moment; raises `problem` once `until` is over."""
     if time.monotonic() >= until:
         raise problem
