@@ -26,8 +26,10 @@ class Lagging(Exception):
 class Listener:
     """One reader's unread news."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], None]) -> None:
+        """`told` is called after each news, by whoever told it: it returns at once, for a reader that waits for several."""
         self.unread: queue.Queue[News] = queue.Queue()
+        self.told = told
         self.cut = False
 
     def next(self, seconds: float) -> News | None:
@@ -51,9 +53,11 @@ class Channels:
         self._stops: dict[str, Callable[[], None]] = {}
 
     @contextmanager
-    def listen(self, key: str) -> Iterator[tuple[Listener, Running | None]]:
-        """A listener of `key`, and the running answer at the moment from which on it hears everything."""
-        listener = Listener()
+    def listen(
+        self, key: str, told: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[Listener, Running | None]]:
+        """A listener of `key`, and the running answer at the moment from which on it hears everything. `told` as in Listener."""
+        listener = Listener(told)
         with self._lock:
             running = self.running(key)
             self._listeners.setdefault(key, set()).add(listener)
@@ -76,6 +80,7 @@ class Channels:
                     self._listeners[key].discard(listener)
                 else:
                     listener.unread.put(news)
+                listener.told()
 
     def _add_up(self, key: str, news: News) -> None:
         if isinstance(news, Began):

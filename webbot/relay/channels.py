@@ -10,7 +10,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -66,10 +66,12 @@ class RelayedChannels(Channels):
     # who listens
 
     @contextmanager
-    def listen(self, key: str) -> Iterator[tuple[Listener, Running | None]]:
+    def listen(
+        self, key: str, told: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[Listener, Running | None]]:
         self._follow(key)
         try:
-            with super().listen(key) as heard:
+            with super().listen(key, told) as heard:
                 self._beat.changed(key)
                 yield heard
         finally:
