@@ -45,8 +45,8 @@ ONLY_THERE = {
     "httpcore2": {"engines.remotes.wire"},
     "sqlalchemy": {
         "store.sql", "store.migrations", *(f"store.sql_{noun}" for noun in (
-            "branches", "conversations", "database", "entries", "files", "index", "messages", "migrations", "postgres", "records", "rows",
-            "schema", "search", "sessions", "settling", "shares", "transactions", "trees", "turns", "verify",
+            "branches", "conversations", "database", "entries", "files", "handing", "index", "messages", "migrations", "postgres",
+            "records", "rows", "schema", "search", "sessions", "settling", "shares", "transactions", "trees", "turns", "verify",
         )),
     },
     "redis": {"store.redis_connections", "store.redis_server", "store.redis_trouble", "relay"},

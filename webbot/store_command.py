@@ -25,7 +25,7 @@ from webbot.store.sums import Sum, Sums
 CONFIGURED = "-"
 KINDS: Mapping[Kind, str] = {
     "conversation": "conversations", "message": "messages", "request": "requests of programs", "file": "files",
-    "share": "shares", "session": "sessions",
+    "share": "shares", "session": "sessions", "entry": "entries of people", "counter": "counters",
 }
 TELL_SECONDS, TELL_PLAIN_SECONDS = 0.5, 30.0  # at a terminal, and in a log
 EMPTY_FIRST = "{store} is not empty. Please name an empty one."
@@ -140,13 +140,17 @@ def _empty(store: Store) -> None:
     for record in list(_without_contents(store.records())):
         if record.kind == "session":
             store.delete_session(record.id)
+        elif record.kind == "entry":
+            store.delete_entry(record.fields["kind"], record.fields["id"])
+        elif record.kind == "counter":
+            store.add_up(record.fields["key"], 0, 0.0)  # it has ended then
         elif record.fields.get("deleted_at") is None:
             store.delete_conversation(record.fields["owner"], record.id, at_once=True)
     store.purge(time.time() + 1)
 
 
 def _without_contents(records: Iterable[Record]) -> Iterator[Record]:
-    return (record for record in records if record.kind in ("conversation", "session"))
+    return (record for record in records if record.kind in ("conversation", "session", "entry", "counter"))
 
 
 # backup and restore

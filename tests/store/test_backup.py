@@ -97,7 +97,7 @@ def test_a_foreign_file_is_refused_and_never_written_over(tmp_path, content):
 
 
 def test_a_newer_format_is_told(tmp_path):
-    (tmp_path / "new").write_bytes(gzip.compress(json.dumps({"webbot": "backup", "format": 2}).encode() + b"\n"))
+    (tmp_path / "new").write_bytes(gzip.compress(json.dumps({"webbot": "backup", "format": 3}).encode() + b"\n"))
     with pytest.raises(Unusable, match="newer webbot"):
         list(backup.read(tmp_path / "new"))
 

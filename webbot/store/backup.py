@@ -25,7 +25,7 @@ from webbot.errors import Conflict, DiskFull, SettingsError, Unusable
 from webbot.store.base import Record
 from webbot.store.sums import KINDS, Sums
 
-FORMAT = 1
+FORMAT = 2  # 1 knew no entries and no counters
 LONGEST_HEAD = 4096  # bytes
 LONGEST_LINE = 1024 * 1024 * 1024  # bytes; the line of a file has its bytes in base64
 PACKING = 5  # of gzip's 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from webbot.messages import Conversation, Feedback, File, Message, Share
@@ -33,6 +33,7 @@ class Record:
 class Entry:
     """A small JSON value beside the conversations: a person, a device, a key, a role. `kind` and `id` name it, `owner` is whose
     it is ("" nobody's). `version` counts changes, 0 for one that is new; an entry with `ends_at` (seconds since 1970) ends then.
+    Names are whole text (no NUL, no lone surrogates) of at most 1000 bytes each; the value has no NaN and no infinity.
     """
 
     kind: str
@@ -42,6 +43,9 @@ class Entry:
     version: int = 0
     created_at: float = 0.0
     ends_at: float | None = None
+
+    def record(self) -> Record:
+        return Record("entry", f"{self.kind}/{self.id}", asdict(self))
 
 
 class Store(ABC):
@@ -266,7 +270,8 @@ class Store(ABC):
     @abstractmethod
     def put_entry(self, entry: Entry) -> Entry:
         """Writes an entry; returns it with its new version. With version 0 it is new, and gets its `created_at`; else value and
-        end of the one with that version are changed. Raises Conflict where one is there already, or another version, or none."""
+        end of the one with that version are changed, and its owner stays. Raises Conflict where one is there already, or another
+        version, or none, and BadInput for names or a value that cannot be kept."""
 
     @abstractmethod
     def delete_entry(self, kind: str, id: str) -> bool:
@@ -274,19 +279,22 @@ class Store(ABC):
 
     @abstractmethod
     def add_up(self, key: str, amount: int, ends_at: float) -> int:
-        """Adds to a counter that is forgotten at that time (seconds since 1970); returns its new value. `amount` may be 0."""
+        """Adds to a counter that is forgotten at that time (seconds since 1970), the one given last; returns its new value.
+        `amount` may be 0 or less. `key` is named as an entry is, else BadInput."""
 
     @abstractmethod
     def hand_over(self, owner: str, to: str) -> int:
         """Gives all conversations of `owner`, deleted ones too, to another owner; they keep their order, above those that the
-        other one has. Returns how many."""
+        other one has, and all they have with them, shares too. Their versions grow. An answer that is streaming becomes stopped,
+        as when its conversation is deleted: whoever writes it, does so for the owner who no longer has it. Returns how many; 0
+        for an owner to itself."""
 
     # the whole
 
     @abstractmethod
     def records(self) -> Iterator[Record]:
-        """Everything in the store as at one moment: a conversation before its messages (by number), requests, files and shares,
-        sessions last; deleted conversations that are not purged too."""
+        """Everything in the store as at one moment: a conversation before its messages (by number), requests, files and shares;
+        sessions, entries and counters last. Deleted conversations that are not purged too."""
 
     @abstractmethod
     def take(self, records: Iterable[Record]) -> None:

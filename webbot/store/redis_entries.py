@@ -15,8 +15,8 @@ from dataclasses import asdict, replace
 from webbot.errors import Conflict
 from webbot.store import redis_keys as keys
 from webbot.store.base import Entry
+from webbot.store.redis_entry_scripts import ADD_UP, DELETE_ENTRY, ENTRIES_OF, PUT_ENTRY
 from webbot.store.redis_keys import raw, text
-from webbot.store.redis_scripts import ADD_UP, DELETE_ENTRY, ENTRIES_OF, PUT_ENTRY
 from webbot.store.redis_talks import Talks
 from webbot.store.redis_values import packed, portions, unpacked
 from webbot.store.rules import OTHERWISE, check_entry, check_name, counted

@@ -10,14 +10,16 @@ from typing import Any
 
 from webbot.errors import Conflict, Problem, Unavailable, Unusable
 from webbot.messages import Conversation, File, Message, Share
+from webbot.store import redis_entries as entries
 from webbot.store import redis_files as files
 from webbot.store import redis_keys as keys
 from webbot.store import redis_laying as laying
 from webbot.store import redis_sessions as sessions
-from webbot.store.base import Record
+from webbot.store.base import Entry, Record
 from webbot.store.redis_change import Change
+from webbot.store.redis_entry_scripts import BEGIN_FILLING
 from webbot.store.redis_keys import raw
-from webbot.store.redis_scripts import BEGIN_FILLING, END_FILLING, END_HOLD, TAKE_HOLD
+from webbot.store.redis_scripts import END_FILLING, END_HOLD, TAKE_HOLD
 from webbot.store.redis_server import Server
 from webbot.store.redis_talks import COPIED, Talks
 from webbot.store.redis_titles import title_words
@@ -26,6 +28,7 @@ from webbot.store.redis_values import Kept, message_from, packed, portions
 
 NOT_EMPTY = "There is already something in this store."
 UNREADABLE = "What is copied is damaged: a {kind} of it cannot be read."
+ALONE = ("session", "entry", "counter")  # what is beside the conversations
 HELD_FOR = 60_000  # ms that the store is ours without another word
 RENEWED_AFTER = 5.0  # seconds
 GATES = (keys.ABOUT, keys.HOLD)
@@ -37,7 +40,8 @@ def take(server: Server, records: Iterable[Record]) -> None:
     talks = Talks(server, hold)
     if not server.run(TAKE_HOLD, GATES, hold, HELD_FOR):
         raise Unavailable(COPIED, retry_after=5)
-    begun = server.run(BEGIN_FILLING, (*GATES, keys.CONVERSATIONS, keys.SESSIONS), hold, int(time.time() * 1000))
+    lists = (keys.CONVERSATIONS, keys.SESSIONS, keys.COUNTERS, keys.KINDS)
+    begun = server.run(BEGIN_FILLING, (*GATES, *lists), hold, int(time.time() * 1000), keys.PREFIX)
     if begun != 1:
         server.run(END_HOLD, GATES, hold)
         raise Conflict(NOT_EMPTY) if begun == b"FULL" else Unavailable(COPIED, retry_after=5)
@@ -69,11 +73,15 @@ def _fill(talks: Talks, records: Iterable[Record]) -> None:
     renewed = time.monotonic()
     for record in records:
         try:
-            if record.kind in ("conversation", "session") and talk is not None:
+            if record.kind in ("conversation", *ALONE) and talk is not None:
                 talk.commit()
                 talk = None
             if record.kind == "session":
                 sessions.put(talks, record.fields["key"], record.fields["value"], record.fields["ends_at"])
+            elif record.kind == "entry":
+                entries.put_as_it_is(talks, Entry(**record.fields))
+            elif record.kind == "counter":
+                entries.put_counter(talks, record.fields["key"], record.fields["value"], record.fields["ends_at"])
             elif record.kind == "conversation":
                 talk = _Talk(talks, record)
             elif talk is None:

@@ -11,10 +11,48 @@ from dataclasses import replace
 from webbot.errors import Conflict, NotFound
 from webbot.store import redis_keys as keys
 from webbot.store.redis_keys import Keys, raw, text
-from webbot.store.redis_scripts import HAND_OVER, PINNED
+from webbot.store.redis_scripts import GATE, PINNED
+from webbot.store.redis_server import Script
 from webbot.store.redis_talks import PATIENCE, Talks, pause
 from webbot.store.redis_values import Kept, clean_message, kept_value, message_value, portions
 from webbot.store.rules import CHANGED
+
+# All conversations of an owner become another one's, when each is as it was read and there are no others.
+# KEYS 3 all conversations, 4 and 5 list and titles of the owner, 6 and 7 of the other one, 8 running, 9 done. ARGV 3 how many
+# were in the list, 4 who commits, 5 what stands before an id in a key, 6 what stands behind it, then six for each, in the order
+# of their places: id, revision, its new `about`, what is added to its place, or "" for a deleted one, the answer that was running
+# and its new value, or "" twice.
+HAND_OVER = Script(GATE + """
+local done = redis.call('GET', KEYS[9])
+if done then return tonumber(done) end
+if redis.call('ZCARD', KEYS[4]) ~= tonumber(ARGV[3]) then return 'CHANGED' end
+local count = 0
+for at = 7, #ARGV, 6 do
+  if redis.call('HGET', ARGV[5] .. ARGV[at] .. ARGV[6], 'revision') ~= ARGV[at + 1] then return 'CHANGED' end
+  count = count + 1
+end
+if count == 0 then return 0 end
+local number = redis.call('HINCRBY', KEYS[1], 'changes', count) - count
+for at = 7, #ARGV, 6 do
+  local id, added = ARGV[at], ARGV[at + 3]
+  local key = ARGV[5] .. id .. ARGV[6]
+  number = number + 1
+  redis.call('HSET', key, 'about', ARGV[at + 2], 'revision', number, 'place', number, 'commit', ARGV[4])
+  redis.call('ZADD', KEYS[3], number, id)
+  if added ~= '' then
+    redis.call('ZADD', KEYS[6], number + tonumber(added), id)
+    local title = redis.call('HGET', KEYS[5], id)
+    if title then redis.call('HSET', KEYS[7], id, title) end
+  end
+  if ARGV[at + 4] ~= '' then
+    redis.call('HSET', key .. ':messages', ARGV[at + 4], ARGV[at + 5])
+    redis.call('SREM', KEYS[8], id)
+  end
+end
+redis.call('UNLINK', KEYS[4], KEYS[5])
+redis.call('SET', KEYS[9], count, 'PX', 10000)
+return count
+""")
 
 
 def hand_over(talks: Talks, owner: str, to: str) -> int:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 from webbot.errors import NotFound, Unavailable
+from webbot.store import redis_entries as entries
 from webbot.store import redis_files as files
 from webbot.store import redis_keys as keys
 from webbot.store import redis_sessions as sessions
@@ -60,9 +61,7 @@ def read(talks: Talks) -> Iterator[Record]:
             raise Unavailable(HELD, retry_after=5)
         for place in sorted(places.values(), key=lambda place: (place.owner, place.place)):
             yield from _records(file, place)
-        for key, kept in last:
-            value, ends_at = kept[sessions.END.size:], sessions.ends_at(kept)
-            yield Record("session", key, {"key": key, "value": value, "ends_at": ends_at})
+        yield from last
 
 
 def _changed(talks: Talks, places: dict[str, _Place]) -> list[str]:
@@ -74,8 +73,9 @@ def _changed(talks: Talks, places: dict[str, _Place]) -> list[str]:
     return [id for id, score in now.items() if id not in places or places[id].revision != score]
 
 
-def _read_last(talks: Talks, file: IO[bytes], places: dict[str, _Place]) -> list[tuple[str, bytes]] | None:
-    """Reads what is left, and the sessions, while nobody changes anything; None when it took too long or is not our turn."""
+def _read_last(talks: Talks, file: IO[bytes], places: dict[str, _Place]) -> list[Record] | None:
+    """Reads what is left, and what is beside the conversations, while nobody changes anything; None when it took too long or is
+    not our turn."""
     hold, began = secrets.token_urlsafe(12), time.monotonic()
     gates = (keys.ABOUT, keys.HOLD)
     if not talks.server.run(TAKE_HOLD, gates, hold, int(HOLD_SECONDS * 1000)):
@@ -86,19 +86,27 @@ def _read_last(talks: Talks, file: IO[bytes], places: dict[str, _Place]) -> list
         if len(changed) > FEW:
             return None
         _read_talks(talks, file, places, changed)
-        found = _read_sessions(talks)
+        found = [*_read_sessions(talks), *(entry.record() for entry in entries.whole(talks)), *_read_counters(talks)]
         return found if time.monotonic() - began < HOLD_SECONDS else None
     finally:
         talks.server.run(END_HOLD, gates, hold)
 
 
-def _read_sessions(talks: Talks) -> list[tuple[str, bytes]]:
+def _read_sessions(talks: Talks) -> list[Record]:
     (names,) = talks.server.ask(("ZRANGE", keys.SESSIONS, 0, -1))
-    found: list[tuple[str, bytes]] = []
+    found: list[Record] = []
     for portion in portions(sorted(names)):
         (values,) = talks.server.ask(("MGET", *(keys.session(text(name)) for name in portion)))
-        found += [(text(name), value) for name, value in zip(portion, values, strict=True) if value is not None]
+        for key, kept in zip(map(text, portion), values, strict=True):
+            if kept is not None:
+                value, ends_at = kept[sessions.END.size:], sessions.ends_at(kept)
+                found.append(Record("session", key, {"key": key, "value": value, "ends_at": ends_at}))
     return found
+
+
+def _read_counters(talks: Talks) -> list[Record]:
+    found = entries.all_counters(talks)
+    return [Record("counter", key, {"key": key, "value": value, "ends_at": ends_at}) for key, value, ends_at in found]
 
 
 def _read_talks(talks: Talks, file: IO[bytes], places: dict[str, _Place], ids: list[str]) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from webbot.errors import NotFound
 from webbot.messages import Message
+from webbot.store import redis_entries as entries
 from webbot.store import redis_keys as keys
 from webbot.store import redis_tree
+from webbot.store.redis_entry_scripts import NO_ENTRIES, NOT_ENDING, UNLISTED_ENTRIES
 from webbot.store.redis_keys import Keys, raw, text
 from webbot.store.redis_scripts import MISSING, PINNED, WHOLE
 from webbot.store.redis_talks import Talks
@@ -27,6 +29,9 @@ WRONG_REQUESTS = "{count} requests belong to no message."
 WRONG_LIST = "{count} conversations are missing in their owner's list, or stand in the wrong place there."
 DANGLING = "{count} keys belong to no conversation."
 LISTED = "{count} entries of lists belong to no conversation."
+BAD_ENTRIES = "{count} entries of people cannot be read."
+UNLISTED = "{count} entries of people are missing in the list of their owner."
+NO_ENTRY = "{count} lines of lists belong to no entry of people."
 
 
 class Damage:
@@ -56,6 +61,7 @@ def damage(talks: Talks) -> Sequence[str]:
                 shares[kept.share.token] = id
     _lists(talks, found)
     _left_over(talks, found)
+    _entries(talks, found)
     return found.sentences()
 
 
@@ -150,6 +156,33 @@ def _left_over(talks: Talks, found: Damage) -> None:
         found.note(DANGLING, known is None and ends == -1)
 
     _scan(talks, keys.PREFIX + b"{*}*", look)
+
+
+def _entries(talks: Talks, found: Damage) -> None:
+    begin = keys.entries("")
+
+    def look(key: bytes) -> None:
+        kind = key[len(begin):]
+        (kept,) = talks.server.ask(("HGETALL", key))
+        found.note(BAD_ENTRIES, sum(not _is_entry(text(kind), text(id), value) for id, value in _pairs(kept)))
+        found.note(UNLISTED, talks.server.run(UNLISTED_ENTRIES, [key, keys.KINDS], kind, keys.PREFIX))
+
+    def look_at_owner(key: bytes) -> None:
+        length, _, rest = key[len(keys.PREFIX + b"owned:"):].partition(b":")
+        kind = text(rest[:int(length)])
+        found.note(NO_ENTRY, talks.server.run(NO_ENTRIES, [key, keys.entries(kind)]))
+
+    _scan(talks, begin + b"*", look)
+    _scan(talks, keys.PREFIX + b"owned:*", look_at_owner)
+    found.note(NO_ENTRY, talks.server.run(NOT_ENDING, [keys.ENDING], begin))
+
+
+def _is_entry(kind: str, id: str, kept: bytes) -> bool:
+    try:
+        entry = entries.read(kept)
+    except (KeyError, TypeError, ValueError, IndexError):
+        return False
+    return (entry.kind, entry.id) == (kind, id)
 
 
 def _scan(talks: Talks, pattern: bytes, look: Callable[[bytes], None]) -> None:

@@ -19,6 +19,7 @@ from webbot.store import sql_branches as branches
 from webbot.store import sql_conversations as conversation_rows
 from webbot.store import sql_entries as entry_rows
 from webbot.store import sql_files as file_rows
+from webbot.store import sql_handing as handing
 from webbot.store import sql_index as index
 from webbot.store import sql_messages as message_rows
 from webbot.store import sql_records as record_rows
@@ -250,16 +251,18 @@ class SqlStore(Store):
         return self._database.read(lambda c: entry_rows.all_of(c, kind, owner))
 
     def put_entry(self, entry: Entry) -> Entry:
-        return self._database.write(lambda c: entry_rows.put(c, entry))
+        checked = rules.check_entry(entry)
+        return self._database.write(lambda c: entry_rows.put(c, checked))
 
     def delete_entry(self, kind: str, id: str) -> bool:
         return self._database.write(lambda c: entry_rows.remove(c, kind, id), may_use_reserve=True)
 
     def add_up(self, key: str, amount: int, ends_at: float) -> int:
-        return self._database.write(lambda c: entry_rows.add_up(c, key, amount, ends_at))
+        rules.check_name(key)
+        return self._database.write(lambda c: entry_rows.add_up(c, key, rules.counted(amount), ends_at))
 
     def hand_over(self, owner: str, to: str) -> int:
-        return self._database.write(lambda c: conversation_rows.hand_over(c, owner, to))
+        return self._database.write(lambda c: handing.hand_over(c, owner, to))
 
     # the whole
 

@@ -115,15 +115,6 @@ def restore(connection: Connection, owner: str, conversation: str) -> Conversati
     return find(connection, owner, conversation)
 
 
-def hand_over(connection: Connection, owner: str, to: str) -> int:
-    """Gives all conversations of an owner to another one, above those that the other has, in their order."""
-    query = select(conversations.c.id).where(conversations.c.owner == owner).order_by(conversations.c.place)
-    ids = connection.scalars(query.with_for_update()).all()
-    for id in ids:
-        connection.execute(setting(id, owner=to, place=next_place(connection, to), version=conversations.c.version + 1))
-    return len(ids)
-
-
 def deleted_before(connection: Connection, before: float) -> Sequence[str]:
     """The ids of some conversations that were deleted before that time."""
     query = select(conversations.c.id).where(conversations.c.deleted_at < before).limit(PURGED_AT_ONCE)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, delete, or_, select, text, update
 
 from webbot.errors import Conflict
 from webbot.store.base import Entry
@@ -22,13 +23,19 @@ ADD = text(
 ).bindparams(bindparam("key", type_=Key()))
 
 
+NEW = text(
+    "INSERT INTO entries (kind, id, owner, value, version, created_at, ends_at)"
+    " VALUES (:kind, :id, :owner, :value, :version, :created_at, :ends_at) ON CONFLICT DO NOTHING"
+).bindparams(*(bindparam(column.name, type_=column.type) for column in entries.c))
+
+
 def find(connection: Connection, kind: str, id: str) -> Entry | None:
-    row = connection.execute(select(entries).where(_is(kind, id), _lasts())).first()
+    row = connection.execute(select(entries).where(_is(kind, id), lasts(entries))).first()
     return None if row is None else entry_from(row)
 
 
 def all_of(connection: Connection, kind: str, owner: str | None) -> Sequence[Entry]:
-    chosen = [entries.c.kind == kind, _lasts(), *([] if owner is None else [entries.c.owner == owner])]
+    chosen = [entries.c.kind == kind, lasts(entries), *([] if owner is None else [entries.c.owner == owner])]
     query = select(entries).where(*chosen).order_by(entries.c.created_at, entries.c.id)
     return [entry_from(row) for row in connection.execute(query)]
 
@@ -39,22 +46,21 @@ def put(connection: Connection, entry: Entry) -> Entry:
     connection.execute(delete(entries).where(entries.c.ends_at <= now))
     if entry.version == 0:
         made = dataclasses.replace(entry, version=1, created_at=now)
-        if connection.scalar(select(entries.c.version).where(_is(entry.kind, entry.id))) is not None:
+        if not connection.execute(NEW, asdict(made)).rowcount:  # of several that do it at once, one waits and is told so
             raise Conflict(OTHERWISE)
-        connection.execute(insert(entries).values(**row_of(made)))
         return made
-    changed = connection.execute(
+    row = connection.execute(
         update(entries).where(_is(entry.kind, entry.id), entries.c.version == entry.version)
-        .values(value=dict(entry.value), ends_at=entry.ends_at, version=entries.c.version + 1)
-    )
-    if not changed.rowcount:
+        .values(value=dict(entry.value), ends_at=entry.ends_at, version=entries.c.version + 1).returning(*entries.c)
+    ).first()
+    if row is None:
         raise Conflict(OTHERWISE)
-    return dataclasses.replace(entry, version=entry.version + 1)
+    return entry_from(row)
 
 
 def remove(connection: Connection, kind: str, id: str) -> bool:
-    row = connection.execute(delete(entries).where(_is(kind, id)).returning(entries.c.ends_at)).first()
-    return row is not None and (row.ends_at is None or row.ends_at > time.time())
+    found = connection.scalars(delete(entries).where(_is(kind, id)).returning(entries.c.ends_at)).all()
+    return any(ends_at is None or ends_at > time.time() for ends_at in found)
 
 
 def add_up(connection: Connection, key: str, amount: int, ends_at: float) -> int:
@@ -69,16 +75,15 @@ def entry_from(row: Row[Any]) -> Entry:
     return Entry(**row._mapping)
 
 
-def row_of(entry: Entry) -> dict[str, Any]:
-    return {
-        "kind": entry.kind, "id": entry.id, "owner": entry.owner, "value": dict(entry.value), "version": entry.version,
-        "created_at": entry.created_at, "ends_at": entry.ends_at,
-    }
+def end(connection: Connection) -> None:
+    """Deletes what has ended."""
+    for table in (entries, counters):
+        connection.execute(delete(table).where(table.c.ends_at <= time.time()))
 
 
 def _is(kind: str, id: str) -> ColumnElement[bool]:
     return and_(entries.c.kind == kind, entries.c.id == id)
 
 
-def _lasts() -> ColumnElement[bool]:
-    return or_(entries.c.ends_at.is_(None), entries.c.ends_at > time.time())
+def lasts(table: Table) -> ColumnElement[bool]:
+    return or_(table.c.ends_at.is_(None), table.c.ends_at > time.time())

@@ -2,8 +2,9 @@
 
 Each row of `indexed` is a title or a piece of a message. Under its id the words stand in a table of SQLite, `search` or
 `search_titles`, or in its column `words` in PostgreSQL. Beside the words of the text stand signs, words that no text has: whose
-it is, and in PostgreSQL whether it is a title, and its block. An id grows with time, so the newest texts have the greatest. Each
-function works in the transaction it is given.
+it was when it was indexed, and in PostgreSQL whether it is a title, and its block. Who got conversations from others searches
+with their signs, too (`earlier_owners`). An id grows with time, so the newest texts have the greatest. Each function works in the
+transaction it is given.
 
 What is forgotten leaves the index with its row in PostgreSQL. In SQLite its words stay in the file until the parts of the index
 that had them are written anew; `settle` does that.
@@ -17,12 +18,12 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from webbot.messages import Message
 from webbot.store import words
 from webbot.store.sql_branches import portions
-from webbot.store.sql_schema import about, conversations, indexed, messages
+from webbot.store.sql_schema import Key, about, conversations, earlier_owners, indexed, messages
 from webbot.store.words import Term
 
 TITLE = "\u00a4title"  # no word of a text has this sign
@@ -57,6 +58,19 @@ def make(connection: Connection) -> None:
 
 def owner_word(owner: str) -> str:
     return "\u00a4" + blake2b(owner.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def owner_words(connection: Connection, owner: str) -> list[str]:
+    """The words that texts of this owner may have."""
+    return [owner_word(owner), *connection.scalars(select(earlier_owners.c.word).where(earlier_owners.c.owner == owner))]
+
+
+def inherit(connection: Connection, owner: str, to: str) -> None:
+    """What has the words of `owner` may be the other one's from now on."""
+    new = set(owner_words(connection, owner)) - set(owner_words(connection, to))
+    if new:
+        put = text("INSERT INTO earlier_owners (owner, word) VALUES (:to, :word) ON CONFLICT DO NOTHING")
+        connection.execute(put.bindparams(bindparam("to", type_=Key())), [{"to": to, "word": word} for word in sorted(new)])
 
 
 # learning
@@ -214,11 +228,14 @@ def settle(connection: Connection, *, first: bool) -> bool:
 # finding
 
 
-def query_text(connection: Connection, terms: Sequence[Term], signs: Sequence[str], one_of: Sequence[str] = ()) -> str:
-    """What asks the index for texts with all these words and signs, and one of `one_of` (PostgreSQL only)."""
+def query_text(
+    connection: Connection, terms: Sequence[Term], owners: Sequence[str], signs: Sequence[str] = (), one_of: Sequence[str] = ()
+) -> str:
+    """What asks the index for texts with all these words and signs, one of `owners`, and one of `one_of` (PostgreSQL only)."""
     if connection.dialect.name == "sqlite":
         said = [f'"{" ".join(term.words)}"{" *" if term.begun else ""}' for term in terms]
-        return " AND ".join([*(f'"{sign}"' for sign in signs), *said])
+        any_owner = " OR ".join(f'"{word}"' for word in owners)
+        return " AND ".join([f"({any_owner})", *(f'"{sign}"' for sign in signs), *said])
     said = [" <-> ".join(f"'{word}'" for word in term.words) + (":*" if term.begun else "") for term in terms]
-    any_of = [" | ".join(f"'{sign}'" for sign in one_of)] if one_of else []
+    any_of = [" | ".join(f"'{sign}'" for sign in some) for some in (owners, one_of) if some]
     return " & ".join([*(f"'{sign}'" for sign in signs), *(f"({part})" for part in [*any_of, *said])])

@@ -9,14 +9,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, insert, select
+from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select
 
 from webbot.errors import Conflict
+from webbot.store import sql_entries as entry_rows
 from webbot.store import sql_index as index
 from webbot.store.base import Kind, Record
 from webbot.store.sql_branches import SHOW_ALL
 from webbot.store.sql_rows import MESSAGE
-from webbot.store.sql_schema import conversations, files, messages, places, requests, sessions, shares
+from webbot.store.sql_schema import (
+    conversations,
+    counters,
+    earlier_owners,
+    entries,
+    files,
+    messages,
+    places,
+    requests,
+    sessions,
+    shares,
+)
 
 NOT_EMPTY = "There is already something in this store."
 ROWS_AT_ONCE = 500
@@ -27,12 +39,13 @@ FILE = [column for column in files.c if column.name != "number"]
 # The tables in the order in which their rows may be written, with the column that names a record.
 TABLES: Mapping[Kind, tuple[Table, str]] = {
     "conversation": (conversations, "id"), "message": (messages, "id"), "request": (requests, "message"),
-    "file": (files, "id"), "share": (shares, "token"), "session": (sessions, "key"),
+    "file": (files, "id"), "share": (shares, "token"), "session": (sessions, "key"), "entry": (entries, "id"),
+    "counter": (counters, "key"),
 }
 
 
 def read(connection: Connection) -> Iterator[Record]:
-    """A conversation, all that belongs to it, and the next one; sessions last."""
+    """A conversation, all that belongs to it, and the next one; sessions, entries and counters last."""
     having = {kind: set(connection.scalars(query)) for kind, query in _OWNING.items()}
     ordered = select(*CONVERSATION).order_by(conversations.c.owner, conversations.c.place, conversations.c.id)
     for about in _rows(connection, ordered):
@@ -43,6 +56,10 @@ def read(connection: Connection) -> Iterator[Record]:
                 yield from _of(connection, kind, query, about.id)
     for row in _rows(connection, select(sessions).order_by(sessions.c.key)):
         yield _record("session", row)
+    for row in _rows(connection, select(entries).where(entry_rows.lasts(entries)).order_by(entries.c.kind, entries.c.id)):
+        yield entry_rows.entry_from(row).record()
+    for row in _rows(connection, select(counters).where(entry_rows.lasts(counters)).order_by(counters.c.key)):
+        yield _record("counter", row)
 
 
 _OWNING: Mapping[Kind, Select[Any]] = {
@@ -79,8 +96,10 @@ def is_empty(connection: Connection) -> bool:
 
 def write(connection: Connection, records: Iterable[Record]) -> None:
     """Raises Conflict when the store is not empty."""
+    entry_rows.end(connection)
     if not is_empty(connection):
         raise Conflict(NOT_EMPTY)
+    connection.execute(delete(earlier_owners))
     order: dict[str, int] = defaultdict(int)  # the last place of an owner, the last file of a conversation
     waiting: dict[Kind, list[dict[str, Any]]] = defaultdict(list)
     size = 0

@@ -192,6 +192,13 @@ entries = Table(
     Index("entries_ending", "ends_at"),
 )
 
+# The words (sql_index.py) by which search finds what an owner got from others: its texts are not indexed anew.
+earlier_owners = Table(
+    "earlier_owners", metadata,
+    Column("owner", Key, primary_key=True),
+    Column("word", Text, primary_key=True),
+)
+
 counters = Table(
     "counters", metadata,
     Column("key", Key, primary_key=True),

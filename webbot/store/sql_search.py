@@ -17,7 +17,7 @@ from sqlalchemy import Connection, TextClause, select, text
 from webbot.messages import Conversation
 from webbot.store import words
 from webbot.store.rules import within
-from webbot.store.sql_index import BLOCK, TITLE, block_word, owner_word, query_text
+from webbot.store.sql_index import BLOCK, TITLE, block_word, owner_words, query_text
 from webbot.store.sql_rows import CONVERSATION, conversation_from
 from webbot.store.sql_schema import conversations
 from webbot.store.words import Term
@@ -41,10 +41,9 @@ IN_TEXTS, IN_TITLES, IN_POSTGRESQL = map(text, ("""
 """))
 # Without it PostgreSQL may read the rows one after the other, newest first, in the hope of a word that stands in many.
 ONLY_BITMAPS = text("SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true)")
-ONE_OF = {
-    "sqlite": text("conversations.id IN (SELECT value FROM json_each(:ids))"),
-    "postgresql": text("conversations.id IN (SELECT json_array_elements_text(CAST(:ids AS json)))"),
-}
+ONE_IN_SQLITE = text("conversations.id IN (SELECT value FROM json_each(:ids))")
+# An array whose length PostgreSQL knows: it may know nothing yet of an owner who just got thousands of conversations.
+ONE_IN_POSTGRESQL = text("conversations.id = ANY(CAST(:ids AS text[]))")
 
 
 def list_conversations(connection: Connection, owner: str, search: str, limit: int, offset: int) -> list[Conversation]:
@@ -55,23 +54,26 @@ def list_conversations(connection: Connection, owner: str, search: str, limit: i
         found = _found(connection, owner, wanted) if wanted else ()
         if not found:
             return []
-        query = query.where(ONE_OF[connection.dialect.name].bindparams(ids=json.dumps(sorted(found))))
+        if connection.dialect.name == "sqlite":
+            query = query.where(ONE_IN_SQLITE.bindparams(ids=json.dumps(sorted(found))))
+        else:
+            query = query.where(ONE_IN_POSTGRESQL.bindparams(ids=sorted(found)))
     query = query.order_by(conversations.c.pinned.desc(), conversations.c.place.desc())
     return [conversation_from(row) for row in connection.execute(query.limit(within(limit)).offset(within(offset)))]
 
 
 def _found(connection: Connection, owner: str, wanted: Sequence[Term]) -> set[str]:
     """The ids of conversations with all these words in the title or in one text."""
-    mine = [owner_word(owner)]
+    mine = owner_words(connection, owner)
     if connection.dialect.name == "sqlite":
         return _found_in_sqlite(connection, mine, wanted)
     connection.execute(ONLY_BITMAPS)
     blocks = _newest_blocks(connection)
-    found = _newest(connection, IN_POSTGRESQL, query_text(connection, wanted, mine, blocks))
+    found = _newest(connection, IN_POSTGRESQL, query_text(connection, wanted, mine, one_of=blocks))
     if blocks and sum(found.values()) < ENOUGH:
         found = _newest(connection, IN_POSTGRESQL, query_text(connection, wanted, mine))
     if blocks:  # titles are older than the newest hits
-        found |= _newest(connection, IN_POSTGRESQL, query_text(connection, wanted, [*mine, TITLE]))
+        found |= _newest(connection, IN_POSTGRESQL, query_text(connection, wanted, mine, [TITLE]))
     return set(found)
 
 

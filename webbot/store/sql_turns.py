@@ -16,7 +16,7 @@ from webbot.store import sql_index as index
 from webbot.store import sql_messages as message_rows
 from webbot.store.rules import ENDED, NO_MESSAGE, NOT_LAST, new_id, storable
 from webbot.store.sql_rows import message_row, usage_value
-from webbot.store.sql_schema import messages
+from webbot.store.sql_schema import conversations, messages
 
 
 def begin(
@@ -87,6 +87,12 @@ def fail(connection: Connection, sentence: str, running: Collection[str]) -> int
 def stop(connection: Connection, conversation: str) -> None:
     """The answer that is streaming ends where it is."""
     streaming = select(messages.c.id).where(messages.c.conversation == conversation, messages.c.status == "streaming")
+    _end(connection, connection.scalars(streaming).all(), status="stopped")
+
+
+def stop_all_of(connection: Connection, owner: str) -> None:
+    """The answers that are streaming in this owner's conversations end where they are."""
+    streaming = select(messages.c.id).join(conversations).where(conversations.c.owner == owner, messages.c.status == "streaming")
     _end(connection, connection.scalars(streaming).all(), status="stopped")
 
 

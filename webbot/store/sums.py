@@ -16,6 +16,7 @@ from typing import Any, get_args
 from webbot.store.base import Kind, Record
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+ENDING: tuple[Kind, ...] = ("session", "entry", "counter")
 WHOLE = 1 << 256
 
 
@@ -28,21 +29,23 @@ class Sum:
 
 
 class Sums:
-    """Adds up records. Sessions end while one copies, so that those which have ended are left out at the comparison."""
+    """Adds up records. Sessions, entries and counters end while one copies, so that those which have ended are left out at the
+    comparison."""
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(KINDS, 0)
         self._hashes = dict.fromkeys(KINDS, 0)
-        self._sessions: list[tuple[float, int]] = []
+        self._ending: list[tuple[Kind, float, int]] = []
 
     @property
     def total(self) -> int:
-        return sum(self._counts.values()) + len(self._sessions)
+        return sum(self._counts.values()) + len(self._ending)
 
     def add(self, record: Record) -> None:
         hashed = int.from_bytes(hashlib.sha256(canonical(record)).digest(), "big")
-        if record.kind == "session":
-            self._sessions.append((float(record.fields["ends_at"]), hashed))
+        ends_at = record.fields["ends_at"] if record.kind in ENDING else None
+        if ends_at is not None:
+            self._ending.append((record.kind, float(ends_at), hashed))
             return
         self._counts[record.kind] += 1
         self._hashes[record.kind] = (self._hashes[record.kind] + hashed) % WHOLE
@@ -54,10 +57,13 @@ class Sums:
             yield record
 
     def at(self, now: float) -> dict[Kind, Sum]:
-        """The sums of all kinds; of the sessions, those that last longer than `now` (seconds since 1970)."""
-        lasting = [hashed for ends_at, hashed in self._sessions if ends_at > now]
-        sums = {kind: Sum(self._counts[kind], f"{self._hashes[kind]:064x}") for kind in KINDS}
-        return sums | {"session": Sum(len(lasting), f"{sum(lasting) % WHOLE:064x}")}
+        """The sums of all kinds; of what ends, those that last longer than `now` (seconds since 1970)."""
+        counts, hashes = dict(self._counts), dict(self._hashes)
+        for kind, ends_at, hashed in self._ending:
+            if ends_at > now:
+                counts[kind] += 1
+                hashes[kind] = (hashes[kind] + hashed) % WHOLE
+        return {kind: Sum(counts[kind], f"{hashes[kind]:064x}") for kind in KINDS}
 
 
 def of(records: Iterable[Record]) -> Sums:

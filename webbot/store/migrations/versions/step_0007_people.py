@@ -1,4 +1,4 @@
-"""Entries (people and what belongs to them) and counters."""
+"""Entries (people and what belongs to them), counters, and what search needs to know of conversations that changed hands."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,6 +20,11 @@ def upgrade() -> None:
     )
     op.create_index("entries_of", "entries", ["kind", "owner"])
     op.create_index("entries_ending", "entries", ["ends_at"])
+    op.create_table(
+        "earlier_owners",
+        sa.Column("owner", sa.Text, primary_key=True),
+        sa.Column("word", sa.Text, primary_key=True),
+    )
     op.create_table(
         "counters",
         sa.Column("key", sa.Text, primary_key=True),
