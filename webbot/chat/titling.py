@@ -123,16 +123,19 @@ class Titling:
             return True
         if turn is None:
             return True
-        state = wish.engine.state()
-        if state.status != "ready" or state.starter or wish.engine.busy():
-            return state.starter
-        said = self._said(wish.engine, state, request_for(turn[0].text, turn[1].text, state.context))
-        if said is None:
-            return False
-        title = title_in(said)
+        title = self.title(turn, wish.engine)
         if title:
             self._keep(about, title)
-        return True
+        return title is not None
+
+    def title(self, turn: tuple[Message, Message], engine: Engine) -> str | None:
+        """What the model calls a conversation of that question and answer: "" where it finds no title, or is too small for it;
+        None where it has something else to do."""
+        state = engine.state()
+        if state.status != "ready" or state.starter or engine.busy():
+            return "" if state.starter else None
+        said = self._said(engine, state, request_for(turn[0].text, turn[1].text, state.context))
+        return None if said is None else title_in(said)
 
     def _first_turn(self, about: Conversation) -> tuple[Message, Message] | None:
         """The first question that was answered to the end, and the answer; None where no title is wanted."""
