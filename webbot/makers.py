@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from webbot.chat import titling
 from webbot.engines.base import Engine
 from webbot.engines.echo import EchoEngine
 from webbot.engines.embedder import Embedder
+from webbot.engines.fair import FairEngine
 from webbot.engines.gguf import GgufEngine
 from webbot.engines.local import LocalEngine
 from webbot.engines.remote import RemoteEngine, list_models
@@ -28,6 +30,8 @@ from webbot.store.base import Store
 
 if TYPE_CHECKING:
     from webbot.relay import RelayedChannels
+
+PARALLEL_ELSEWHERE = 32  # answers that one model of a server elsewhere is asked for at once
 
 
 def store_address(settings: Settings) -> StoreAddress:
@@ -82,9 +86,19 @@ def household(settings: Settings) -> Household:
 
 def fleet(settings: Settings, hearing: Hearing | None) -> Fleet:
     """Every language model. With the echo engine there is no other."""
-    fixed = {"echo": EchoEngine(settings.context, pause=0.02)} if settings.engine == "echo" else {}
+    fixed = {"echo": _in_line(settings, EchoEngine(settings.context, pause=0.02))} if settings.engine == "echo" else {}
     beside = hearing.needs if hearing is not None else dict
-    return Fleet(settings, partial(language_model, settings), list(_upstreams(settings)), fixed=fixed, beside=beside)
+    return Fleet(settings, partial(_started, settings), list(_upstreams(settings)), fixed=fixed, beside=beside)
+
+
+def _started(settings: Settings, found: Found) -> Engine:
+    """A model of this machine with the line in front of it: both are there while the model is in memory."""
+    return _in_line(settings, language_model(settings, found))
+
+
+def _in_line(settings: Settings, engine: Engine, parallel: int = 0) -> FairEngine:
+    """The engine behind a fair line; `parallel` 0 is that of the settings."""
+    return FairEngine(engine, parallel or settings.parallel, settings.queue, settings.queue_owner, background={titling.OWNER})
 
 
 def language_model(settings: Settings, found: Found) -> Engine:
@@ -120,9 +134,11 @@ def _remote(settings: Settings, url: str, key: str, end: str = "") -> Callable[[
     """What makes the engine of a model of that server. Raises SettingsError for an address or a key that is none: at the start,
     not at the first question."""
     def make(model: str) -> Engine:
-        return RemoteEngine(
+        engine = RemoteEngine(
             url, model=model, key=key, end=end, name=model, context=settings.context, token_timeout=settings.token_timeout,
+            parallel=PARALLEL_ELSEWHERE,
         )
+        return _in_line(settings, engine, PARALLEL_ELSEWHERE)
 
     make("").close()
     return make

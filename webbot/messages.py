@@ -192,8 +192,8 @@ class SeenFile:
     whole: int
 
 
-# Events of a running answer, in this order: Preparing..., Started, Delta..., Called..., then exactly one of Finished, Failed,
-# Cancelled.
+# Events of a running answer, in this order: Preparing..., Started, Queued..., Delta..., Called..., then exactly one of Finished,
+# Failed, Cancelled.
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,8 @@ class Preparing:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The answer waits for its turn: `position` is 1 for the next one, `seconds` what the wait is expected to take."""
+    """The answer waits for its turn: `position` is 1 for the next one, `seconds` what the wait is expected to take. Position 0:
+    the wait is over, and the model begins to read."""
 
     position: int
     seconds: float

@@ -24,6 +24,12 @@ request_seconds = Histogram(
 )
 streams = Gauge("webbot_streams", "Open event streams")
 busy = Gauge("webbot_answers_running", "Answers in work or waiting")
+queue_waiting = Gauge("webbot_queue_waiting", "Answers that wait for their turn with the model that serves")
+queue_working = Gauge("webbot_queue_working", "Answers that the model that serves is working on")
+queue_wait_seconds = Histogram(
+    "webbot_queue_wait_seconds", "From asking a model to an answer's turn", buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
+)
+refused = Counter("webbot_refused_total", "Answers that were not begun, by what spoke against it", ["why"])
 ready = Gauge("webbot_ready", "1 when the language model answers")
 
 

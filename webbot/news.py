@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from webbot.messages import Delta, Event, Message, Preparing, Started, Window
+from webbot.messages import Delta, Event, Message, Preparing, Queued, Started, Window
 
 INTERRUPTED = "The server stopped in the middle of this answer."  # how an answer ends that nobody writes any more
 
@@ -60,6 +60,7 @@ class Running:
     began: Began
     window: Window | None = None
     preparing: Preparing | None = None  # while the model is loaded for it
+    queued: Queued | None = None  # while it waits for its turn
     parts: list[str] = field(default_factory=list)
     ended: bool = False
 
@@ -72,11 +73,12 @@ class Running:
 
     def hear(self, event: Event) -> None:
         self.preparing = event if isinstance(event, Preparing) else None
+        self.queued = event if isinstance(event, Queued) and event.position else None
         if isinstance(event, Started):
             self.window = event.window
         elif isinstance(event, Delta):
             self.parts.append(event.text)
-        elif not isinstance(event, Preparing):
+        elif not isinstance(event, Preparing | Queued):
             self.ended = True
 
     def copy(self) -> Running:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from webbot.channel import Channels
 from webbot.errors import Problem, Unavailable
-from webbot.messages import Cancelled, Delta, End, Event, Failed, Message, Preparing, Started, Window
+from webbot.messages import Cancelled, Delta, End, Event, Failed, Message, Preparing, Queued, Started, Window
 from webbot.news import Began, Heard, Listed, News, Running, list_of
 
 COUNT_SECONDS = 1.0  # between two looks at whether somebody listens: it may be asked over a network
@@ -63,6 +63,11 @@ class Reply:
         return self._running.preparing
 
     @property
+    def queued(self) -> Queued | None:
+        """Where this answer stands in the line for the model."""
+        return self._running.queued
+
+    @property
     def text(self) -> str:
         """The whole answer as it is, with what it had before it was gone on with."""
         return self._running.text
@@ -82,7 +87,7 @@ class Reply:
         unheard = Unheard(self.grace, lambda: self._followers > 0 or channels.count(self.conversation) > 0)
         try:
             for event in events:
-                if not isinstance(event, Preparing | Started | Delta):
+                if not isinstance(event, Preparing | Queued | Started | Delta):
                     last = event
                     continue
                 self._tell(event, channels)

@@ -16,7 +16,7 @@ from typing import Any
 
 from webbot import logs
 from webbot.errors import Problem, SettingsError, Unavailable
-from webbot.messages import Delta, Failed
+from webbot.messages import Delta, Failed, Queued
 from webbot.reply import follow
 from webbot.services import Services
 from webbot.settings import Settings
@@ -64,6 +64,8 @@ def _tell(talk: Any, conversation: str, question: str) -> None:
             for event in events:
                 if isinstance(event, Delta):
                     print(event.text, end="", flush=True)
+                elif isinstance(event, Queued) and event.position:
+                    print(f"({event.position - 1} before this one, about {event.seconds:.0f} s)")
                 elif isinstance(event, Failed):
                     print(f"\n{event.sentence}", end="")
             break

@@ -78,6 +78,20 @@ export class Turns {
     return !now;
   }
 
+  /**
+   * The answer waits for its turn, or (position 0) does not any more. Says whether the wait is new.
+   * @param {{answer: string, position: number, html: string}} event
+   */
+  queue({ answer, position, html }) {
+    if (!position) {
+      this.prepared(answer);
+      return false;
+    }
+    const known = this.of(answer)?.querySelector(".queued");
+    this.prepare({ answer, html });
+    return !known && Boolean(this.of(answer)?.querySelector(".queued"));
+  }
+
   /** @param {string} answer */
   prepared(answer) {
     this.of(answer)?.querySelector(".preparing")?.remove();

@@ -2,8 +2,8 @@
 // so that it gets what it missed and nothing twice.
 
 const NAMES = [
-  "models", "states", "list", "turn", "preparing", "started", "blocks", "sentence", "finished", "failed", "cancelled", "changed",
-  "resync", "gone",
+  "models", "states", "list", "turn", "preparing", "queued", "started", "blocks", "sentence", "finished", "failed", "cancelled",
+  "changed", "resync", "gone",
 ];
 const PAUSES = [500, 1000, 2000, 4000, 8000]; // milliseconds between two attempts
 const SILENT = 2500; // milliseconds without a connection before the page says so

@@ -39,6 +39,7 @@ export function news(page) {
       page.showRunning();
     },
     preparing: (event) => turns.prepare(event) && tell(word("preparing", event)),
+    queued: (event) => turns.queue(event) && tell(word("queued")),
     started(event) {
       turns.prepared(event.answer);
       showMemory(turns.place, event);

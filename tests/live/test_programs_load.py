@@ -46,7 +46,7 @@ def connect(server, seconds=20):
 def test_two_hundred_clients_stream_beside_a_hundred_pages(live):
     """A word is on its way from the moment that the engine says it, which it carries with it, to the client's hands: that cannot
     be improved by saying words later, and the gaps between words show when the engine itself is kept from saying them."""
-    server = live(program_rate_limit="100000")
+    server = live(program_rate_limit="100000", parallel="256")  # one key: they would wait for one another
     visitor = server.visitor()
     key, _, _ = visitor.answer("hello")
     told = {

@@ -111,7 +111,7 @@ def open_app(tmp_path):
         given_settings = {"engine": "echo", "speech": False, "program_rate_limit": 1_000_000, "data": folder / "data",
                           "certs": folder / "certs", **chosen}
         services = Services.open(load({}, **given_settings))
-        services.fleet.engine().pause = 0.0
+        services.fleet.engine().inner.pause = 0.0
         opened.append(services)
         return create_app(services)
 

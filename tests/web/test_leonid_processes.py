@@ -85,7 +85,7 @@ def test_who_is_disconnected_leaves_nothing_to_restore(two):
 def test_a_turn_of_another_process_is_waited_for(make_app):
     app = make_app(leonid_secret="a secret of Leonid's clients, 32+ bytes")
     door, services = app.extensions["leonid"], app.extensions["services"]
-    services.fleet.engine().pause = 0
+    services.fleet.engine().inner.pause = 0
     words = door._answer("ann", "first")
     assert "".join(word or "" for word in words) == "first"
     (about,) = services.store.conversations(owner_of("ann"))
@@ -100,7 +100,7 @@ def test_a_turn_of_another_process_is_waited_for(make_app):
 def test_who_is_disconnected_elsewhere_is_told_so(make_app):
     app = make_app(leonid_secret="a secret of Leonid's clients, 32+ bytes")
     door, services = app.extensions["leonid"], app.extensions["services"]
-    services.fleet.engine().pause = 0.02
+    services.fleet.engine().inner.pause = 0.02
     words = door._answer("ann", "word " * 200)
     while next(words) is None:
         pass

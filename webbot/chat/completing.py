@@ -11,22 +11,32 @@ from contextlib import closing
 from functools import partial
 
 from webbot import metrics
-from webbot.chat.waiting import ready
+from webbot.chat import allowance as allowances
+from webbot.chat.allowance import Allowance, Spending, Unlimited
+from webbot.chat.waiting import admitted, measured, ready
 from webbot.engines.base import Engine, Engines, EngineState, refuse_unable
 from webbot.errors import CONTEXT_EXCEEDED, BadInput, TooLong
-from webbot.messages import Called, Delta, Finished, Message, Options
+from webbot.messages import Called, Delta, Finished, Message, Options, Queued
 
 MOST_BYTES_A_TOKEN = 64  # a text with more bytes than this for each token of the window cannot fit: found before it is read
 AT_ONCE = 8  # answers of one request in work together: it must not fill the queue alone
 Part = Delta | Called | Finished
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """What begins an answer, and what the model reads for it: texts, or how many tokens."""
+
+    start: Callable[..., Iterator[Queued | Part]]
+    prompt: int | Sequence[str]
+
+
 class Completing:
     """Asks the model of a name for a program, "" the one that serves. `max_answer` is the server's own limit in tokens, 0 for
-    none."""
+    none; `allowance` limits what an owner may ask in a while."""
 
-    def __init__(self, engines: Engines, max_answer: int = 0) -> None:
-        self.engines, self.max_answer = engines, max_answer
+    def __init__(self, engines: Engines, max_answer: int = 0, allowance: Allowance | None = None) -> None:
+        self.engines, self.max_answer, self.allowance = engines, max_answer, allowance or Unlimited()
 
     def answers(
         self, owner: str, messages: Sequence[Message], options: Options, count: int = 1, model: str = ""
@@ -34,12 +44,14 @@ class Completing:
         """(number of the answer, part) of `count` answers to the same messages, as they grow; each ends with one Finished.
 
         Yields an empty Delta at least every 0.1 s; closing it frees the model. Raises what Engine.answer raises, NotFound for
-        an unknown model, and BadInput for an option that the engine would not honour.
+        an unknown model, TooMany where the owner has no allowance left, and BadInput for an option that the engine would not
+        honour.
         """
         engine = self.engines.engine(model)
         state = _able(engine, options)
         check_size(state, _texts(messages, options), "messages", state.frame * len(messages))
-        yield from self._run([partial(engine.answer, messages)], owner, options, count, "messages")
+        asked = Asked(partial(engine.answer, messages), [message.text for message in messages])
+        yield from self._run(engine, [asked], owner, options, count, "messages")
 
     def texts(
         self, owner: str, prompts: Sequence[str | Sequence[int]], options: Options, count: int = 1, model: str = ""
@@ -54,20 +66,28 @@ class Completing:
                 check_size(state, [prompt], "prompt")
             elif len(prompt) >= state.context:
                 raise _too_long(len(prompt), state.context, "prompt")
-        yield from self._run([partial(engine.complete, prompt) for prompt in prompts], owner, options, count, "prompt")
+        asked = [
+            Asked(partial(engine.complete, prompt), [prompt] if isinstance(prompt, str) else len(prompt)) for prompt in prompts
+        ]
+        yield from self._run(engine, asked, owner, options, count, "prompt")
 
     def check(self, options: Options, model: str = "") -> EngineState:
         """The state of the model, which is waited for. Raises BadInput for an option that it would not honour."""
         return _able(self.engines.engine(model), options)
 
     def _run(
-        self, starts: Sequence[Callable[..., Iterator[Part]]], owner: str, options: Options, count: int, parameter: str
+        self, engine: Engine, asked: Sequence[Asked], owner: str, options: Options, count: int, parameter: str
     ) -> Iterator[tuple[int, Part]]:
         limits = [limit for limit in (options.max_tokens, self.max_answer) if limit]
         options = dataclasses.replace(options, max_tokens=min(limits, default=None))
         # One seed must not give the same answer `count` times.
         seeds = [None if options.seed is None else _int64(options.seed + number) for number in range(count)]
-        running = [start(dataclasses.replace(options, seed=seed), owner=owner) for start in starts for seed in seeds]
+        self._check_allowance(engine, owner)
+        running = [
+            self._paid(Spending(self.allowance, owner, engine, each.prompt),
+                       measured(each.start(dataclasses.replace(options, seed=seed), owner=owner)))
+            for each in asked for seed in seeds
+        ]
         end = "stopped"
         try:
             with closing(together(running)) as parts:
@@ -88,6 +108,23 @@ class Completing:
             raise
         finally:
             metrics.answers.labels(end).inc()
+
+    def _check_allowance(self, engine: Engine, owner: str) -> None:
+        """Counts what is asked, but for what finds no room: that is refused first."""
+        if not isinstance(self.allowance, Unlimited):
+            admitted(engine, owner)
+            allowances.ask(self.allowance, owner)
+
+    @staticmethod
+    def _paid(spending: Spending, parts: Iterator[Queued | Part]) -> Generator[Part]:
+        """The parts for a program: where it stands in the line is a sign of life."""
+        with closing(parts):  # type: ignore[type-var] # a generator: closing it frees the model
+            try:
+                for part in parts:
+                    spending.hear(part)
+                    yield Delta("") if isinstance(part, Queued) else part
+            finally:
+                spending.end()
 
 
 def _able(engine: Engine, options: Options) -> EngineState:

@@ -11,15 +11,29 @@ from typing import Any
 
 from webbot import memory, metrics
 from webbot.channel import Channels
+from webbot.chat.allowance import Allowance, Spending, Unlimited
 from webbot.chat.growing import Growing
 from webbot.chat.seam import Seam
 from webbot.chat.sight import Sight, budget_of
 from webbot.chat.titles import title_of
-from webbot.chat.waiting import woken
+from webbot.chat.waiting import admitted, measured, woken
 from webbot.chat.wishes import GO_ON
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import Problem, TooLong, Unavailable
-from webbot.messages import Conversation, Delta, Event, Failed, Finished, Message, Options, Preparing, Started, Usage, Window
+from webbot.messages import (
+    Conversation,
+    Delta,
+    Event,
+    Failed,
+    Finished,
+    Message,
+    Options,
+    Preparing,
+    Queued,
+    Started,
+    Usage,
+    Window,
+)
 from webbot.news import Changed, Listed, list_of
 from webbot.reply import Reply
 from webbot.store.base import Store
@@ -54,8 +68,11 @@ class Asked:
 class Turn:
     """A turn on its way. `finished` once its answer has come to its end."""
 
-    def __init__(self, store: Store, sight: Sight, channels: Channels, engine: Engine, asked: Asked) -> None:
+    def __init__(
+        self, store: Store, sight: Sight, channels: Channels, engine: Engine, asked: Asked, allowance: Allowance | None = None,
+    ) -> None:
         self.store, self.sight, self.channels, self.engine = store, sight, channels, engine
+        self.allowance = allowance or Unlimited()
         self.asked, self.about, self.question = asked, asked.about, asked.question
         self.window: Window | None = None
         self.finished = False
@@ -63,10 +80,11 @@ class Turn:
     # before it begins
 
     def look(self, check_role: bool) -> None:
-        """What the model sees, where it is ready; what speaks against the turn is raised: Unavailable, TooLong."""
+        """What the model sees, where it is ready; what speaks against the turn is raised: Unavailable, TooLong, TooMany."""
         state = woken(self.engine)
         if state.status == "failed":
             raise Unavailable(state.sentence or "The language model is not running.", retry_after=5)
+        admitted(self.engine, self.about.owner)
         if state.status == "ready":
             if check_role and self.about.role:
                 memory.check_role(self.sight.role_tokens(self.about.role, self.engine, state), budget_of(state))
@@ -135,7 +153,7 @@ class Turn:
             for event in self._answered(reply, self.window, limit):
                 if isinstance(event, Delta):
                     answer.grow(event.text)
-                else:
+                elif isinstance(event, Finished):
                     error = CUT if event.reason == "length" else ""
                     answer.end("complete", usage=event.usage, error=error, **self._counted(answer.text))
                     self.sight.forget(reply.owner, reply.conversation, reply.answer.number, self.engine)
@@ -175,26 +193,34 @@ class Turn:
         self.store.save_counts(reply.owner, reply.conversation, {self.question.id: self.question.tokens or 0}, state.tokenizer)
         self._mark(state)
 
-    def _answered(self, reply: Reply, window: Window, limit: int) -> Iterator[Delta | Finished]:
+    def _answered(self, reply: Reply, window: Window, limit: int) -> Iterator[Queued | Delta | Finished]:
         state = self.engine.state()
         earlier = self.asked.goes_on
         wish = self._wish(state)
         prompt = [*self.sight.prompt(self.about, window, self.question, self.engine, earlier), *wish]
         options = self._options(state, window, limit)
         seam = Seam(earlier.text) if earlier is not None and wish else None
-        for event in self.engine.answer(prompt, options, owner=reply.owner):
-            if isinstance(event, Delta):
-                yield event if seam is None else Delta(seam.push(event.text))
-            elif isinstance(event, Finished):
-                _measure(event)
-                if seam is not None and (rest := seam.finish()):
-                    yield Delta(rest)
-                yield event if earlier is None else dataclasses.replace(event, usage=summed(earlier.usage, event.usage))
+        spending = Spending(self.allowance, reply.owner, self.engine, window.context - window.reserve)
+        try:
+            for event in measured(self.engine.answer(prompt, options, owner=reply.owner)):
+                spending.hear(event)
+                if isinstance(event, Queued):
+                    yield event
+                elif isinstance(event, Delta):
+                    yield event if seam is None else Delta(seam.push(event.text))
+                elif isinstance(event, Finished):
+                    _measure(event)
+                    if seam is not None and (rest := seam.finish()):
+                        yield Delta(rest)
+                    yield event if earlier is None else dataclasses.replace(event, usage=summed(earlier.usage, event.usage))
+        finally:
+            spending.end()
 
     def _options(self, state: EngineState, window: Window, limit: int) -> Options:
         chosen = self.asked.options(state)
         limits = [most for most in (chosen.max_tokens, limit, window.reserve) if most]
-        return dataclasses.replace(chosen, max_tokens=max(1, min(limits)))
+        spoken = chosen.spoken or bool(self.asked.question.spoken)
+        return dataclasses.replace(chosen, max_tokens=max(1, min(limits)), spoken=spoken)
 
 
 def summed(earlier: Usage | None, usage: Usage) -> Usage:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from webbot.channel import Channels
+from webbot.chat import allowance as allowances
+from webbot.chat.allowance import Allowance, Unlimited
 from webbot.chat.completing import Completing
 from webbot.chat.conversations import Conversations, Limits
 from webbot.chat.titling import Titling
@@ -34,12 +36,15 @@ class Chat(Conversations):
     def __init__(
         self, engines: Engines, store: Store, *, channels: Channels | None = None,
         options: Callable[[EngineState], Options] = lambda state: Options(), limits: Limits | None = None, titles: bool = False,
+        allowance: Allowance | None = None,
     ) -> None:
         """`options` says how the engine of that state is sampled where a door does not. `channels` of another kind reach other
-        web processes. With `titles` the model names new conversations; without it their first question does."""
+        web processes. With `titles` the model names new conversations; without it their first question does. `allowance` limits
+        what an owner may ask in a while."""
         super().__init__(engines, store, channels or Channels(), limits or Limits())
         self.options = options
-        self.programs = Completing(engines, self.limits.max_answer)
+        self.allowance = allowance or Unlimited()
+        self.programs = Completing(engines, self.limits.max_answer, self.allowance)
         self.titling = Titling(store, self.told) if titles else None
         self._running: dict[str, Reply] = {}  # those that this process writes
         self._lock = threading.Lock()
@@ -57,8 +62,9 @@ class Chat(Conversations):
 
         Raises BadInput for an empty question, TooLong for one that the window cannot hold (with `whole`, WouldCut where it does
         not hold the whole branch), Conflict while another answer of the conversation is being written, NotFound for a model or a
-        message that is not there, Unavailable for a model that cannot be loaded. Then nothing was stored. While the model is
-        still being loaded the question is stored at once, and what speaks against it then is how its answer failed.
+        message that is not there, Unavailable for a model that cannot be loaded, TooMany where the owner could not even wait for
+        it or has no allowance left. Then nothing was stored. While the model is still being loaded the question is stored at
+        once, and what speaks against it then is how its answer failed.
         """
         self._check(text)
         with self._claimed(owner, conversation) as about, self._shown(about, after) as (place, before):
@@ -110,8 +116,9 @@ class Chat(Conversations):
         engine = self.engines.engine(asked.about.model)
         if self.titling is not None:
             self.titling.hush()
-        turn = Turn(self.store, self.sight, self.channels, engine, asked)
+        turn = Turn(self.store, self.sight, self.channels, engine, asked, self.allowance)
         turn.look(check_role)
+        allowances.ask(self.allowance, owner)
         question, answer = self._ended(owner, key, lambda: begin(turn.question))
         turn.begun(question)
         after = self.store.message(owner, key, question.parent).number if question.parent else 0

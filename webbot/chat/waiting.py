@@ -1,12 +1,16 @@
-"""An engine that is just loading is waited for."""
+"""An engine that is just loading is waited for; how long answers wait for their turn is measured."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 
+from webbot import metrics
 from webbot.engines.base import Engine, EngineState
-from webbot.errors import Unavailable
+from webbot.errors import TooMany, Unavailable
+from webbot.messages import Called, Delta, Finished, Queued
 
 PATIENCE_SECONDS = 60.0
 TICK_SECONDS = 0.05
@@ -37,3 +41,29 @@ def ready(engine: Engine) -> EngineState:
         if state.status == "failed" or time.monotonic() > until:
             raise Unavailable(state.sentence or "The model is still loading. Please try again in a moment.", retry_after=5)
         time.sleep(TICK_SECONDS)
+
+
+def admitted(engine: Engine, owner: str) -> None:
+    """Keeps a place in the engine's line for what this owner is about to ask. Raises TooMany where there is none."""
+    try:
+        engine.room(owner)
+    except TooMany:
+        metrics.refused.labels("queue").inc()
+        raise
+
+
+def measured(parts: Iterator[Queued | Delta | Called | Finished]) -> Generator[Queued | Delta | Called | Finished]:
+    """The parts of an answer as they come. How long it waited for its turn, or that it was refused, is counted."""
+    began, waiting, seen = time.monotonic(), False, False
+    with closing(parts):  # type: ignore[type-var] # a generator: closing it frees the model
+        try:
+            for part in parts:
+                if isinstance(part, Queued) and part.position:
+                    waiting = True
+                elif not seen and (not waiting or isinstance(part, Queued)):
+                    metrics.queue_wait_seconds.observe(time.monotonic() - began if waiting else 0.0)
+                    seen = True
+                yield part
+        except TooMany:
+            metrics.refused.labels("queue").inc()
+            raise

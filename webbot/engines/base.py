@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from webbot.errors import BadInput, NotFound
-from webbot.messages import Called, Delta, Finished, Message, Options
+from webbot.messages import Called, Delta, Finished, Message, Options, Queued
 
 # What an engine may be able to do beside answering. Each is named like the parameters that ask for it.
 ABILITIES = (
@@ -33,6 +33,8 @@ class EngineState:
     and those of its text: the control tokens of the model's template. `tokenizer` names the counting; counts made
     under another name are void. `starter` is true for the small model in the box. `abilities` are those of ABILITIES that it has.
     A "sleeping" engine holds no memory and loads when it is woken. `memory` are the bytes that it holds, 0 where nobody knows.
+    `parallel` is how many answers it computes together, 0 where nobody says; `working` answers are in work and `waiting` ones in
+    the line before it.
     """
 
     name: str
@@ -46,6 +48,9 @@ class EngineState:
     starter: bool = False
     abilities: frozenset[str] = frozenset()
     memory: int = 0
+    parallel: int = 0
+    working: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +75,29 @@ class Engine(ABC):
         Raises Unavailable while there is no model.
         """
 
+    def room(self, owner: str) -> None:
+        """Whoever is about to ask for that owner may ask this first: where nothing is raised a place is kept for some seconds.
+        Raises TooMany when the owner could not even wait now."""
+
     @abstractmethod
-    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+    def answer(
+        self, messages: Sequence[Message], options: Options, *, owner: str = ""
+    ) -> Iterator[Queued | Delta | Called | Finished]:
         """Streams the answer to `messages` (an optional system message first, a user's or a tool's last), then one Finished.
         With an assistant's message last, what is streamed is how that one goes on (ability "go_on"): its frame is the opening
         of the answer.
 
         Deltas never split a character. While nothing comes there is an empty Delta at least every 0.1 s, so that whoever reads
         can end it at any time: closing the generator frees the model at once. It starts working when it is first advanced.
-        Owners that wait are served in turn. Raises Unavailable when the model is not there or is lost in mid-answer, TooMany
-        when its queue is full, TooLong when the prompt does not fit the context, BadInput for a role it does not know and for
-        an option that cannot be used (its `parameter` names it).
+        Owners that wait are served in turn: before anything else it may yield Queued, whenever what it says has changed, and
+        Queued(0, 0.0) once the wait is over. Raises Unavailable when the model is not there or is lost in mid-answer, TooMany
+        when its queue is full (code "queue_full", `retry_after` is the expected wait), TooLong when the prompt does not fit the
+        context, BadInput for a role it does not know and for an option that cannot be used (its `parameter` names it).
         """
 
-    def complete(self, prompt: str | Sequence[int], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+    def complete(
+        self, prompt: str | Sequence[int], options: Options, *, owner: str = ""
+    ) -> Iterator[Queued | Delta | Called | Finished]:
         """Goes on with a text, or token ids, as it stands: no template, no roles. Otherwise like `answer`."""
         raise BadInput("The model cannot go on with plain text.", parameter="prompt")
 

@@ -15,7 +15,7 @@ from webbot.modelhost import ModelHost
 
 # The process gives a sign of life every second, on a busy machine a little later.
 LEAST_PATIENCE = 3.0
-INFO = ("context", "opening", "frame", "tokenizer")
+INFO = ("context", "opening", "frame", "tokenizer", "parallel")
 
 
 class HostedEngine(Engine):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from webbot.engines.base import Embeddings, Engine, EngineState
 from webbot.errors import Problem, Unavailable
-from webbot.messages import Called, Delta, Finished, Message, Options
+from webbot.messages import Called, Delta, Finished, Message, Options, Queued
 
 
 class OnDemandEngine(Engine):
@@ -68,11 +68,20 @@ class OnDemandEngine(Engine):
         with self._in_use() as engine:
             return engine.count(texts)
 
-    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+    def room(self, owner: str) -> None:
+        engine = self._engine
+        if engine is not None:
+            engine.room(owner)
+
+    def answer(
+        self, messages: Sequence[Message], options: Options, *, owner: str = ""
+    ) -> Iterator[Queued | Delta | Called | Finished]:
         with self._in_use() as engine:
             yield from engine.answer(messages, options, owner=owner)
 
-    def complete(self, prompt: str | Sequence[int], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+    def complete(
+        self, prompt: str | Sequence[int], options: Options, *, owner: str = ""
+    ) -> Iterator[Queued | Delta | Called | Finished]:
         with self._in_use() as engine:
             yield from engine.complete(prompt, options, owner=owner)
 

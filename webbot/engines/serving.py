@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from webbot.engines.base import Embeddings, Engine, Engines, EngineState
-from webbot.messages import Called, Delta, Finished, Message, Options
+from webbot.messages import Called, Delta, Finished, Message, Options, Queued
 
 
 class ServingEngine(Engine):
@@ -23,10 +23,17 @@ class ServingEngine(Engine):
     def count(self, texts: Sequence[str]) -> list[int]:
         return self.engines.engine().count(texts)
 
-    def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+    def room(self, owner: str) -> None:
+        self.engines.engine().room(owner)
+
+    def answer(
+        self, messages: Sequence[Message], options: Options, *, owner: str = ""
+    ) -> Iterator[Queued | Delta | Called | Finished]:
         yield from self.engines.engine().answer(messages, options, owner=owner)
 
-    def complete(self, prompt: str | Sequence[int], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
+    def complete(
+        self, prompt: str | Sequence[int], options: Options, *, owner: str = ""
+    ) -> Iterator[Queued | Delta | Called | Finished]:
         yield from self.engines.engine().complete(prompt, options, owner=owner)
 
     def embedding(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Iterator[Embeddings | None]:

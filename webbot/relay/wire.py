@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webbot import values
-from webbot.messages import Delta, Preparing, Window
+from webbot.messages import Delta, Preparing, Queued, Window
 from webbot.news import Began, Heard, News, Running
 
 SEPARATORS = (",", ":")
@@ -46,11 +46,13 @@ def gathered(first: News, second: News) -> News | None:
 
 def state_of(running: Running) -> dict[str, str]:
     """A running answer as the fields of a hash, but for its text."""
-    told = {"answer": running.began.answer.id, "began": encode(running.began), "window": "", "preparing": ""}
+    told = {"answer": running.began.answer.id, "began": encode(running.began), "window": "", "preparing": "", "queued": ""}
     if running.window is not None:
         told["window"] = encode(running.window)
     if running.preparing is not None:
         told["preparing"] = encode(running.preparing)
+    if running.queued is not None:
+        told["queued"] = encode(running.queued)
     return told
 
 
@@ -62,6 +64,7 @@ def running_of(state: dict[bytes, bytes], text: bytes | None) -> Running | None:
         running = Running(decode(Began, state[b"began"]), parts=[(text or b"").decode("utf-8", "surrogatepass")])
         running.window = decode(Window, state[b"window"]) if state.get(b"window") else None
         running.preparing = decode(Preparing, state[b"preparing"]) if state.get(b"preparing") else None
+        running.queued = decode(Queued, state[b"queued"]) if state.get(b"queued") else None
     except ValueError:
         return None
     return running

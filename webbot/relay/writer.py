@@ -14,7 +14,7 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from webbot.messages import Delta, Preparing, Started
+from webbot.messages import Delta, Preparing, Queued, Started
 from webbot.news import Began, Heard, News, Running
 from webbot.relay import keys
 from webbot.relay.connection import Health
@@ -186,15 +186,17 @@ class Writer:
         if item.news.answer != began.answer.id:
             return
         event, name = item.news.event, keys.running(item.key)
-        if not isinstance(event, Delta | Started | Preparing):
+        if not isinstance(event, Delta | Started | Preparing | Queued):
             pipe.delete(name, keys.text(item.key))
             return
-        changed: dict[Any, Any] = {"number": item.number, "origin": self.process, "preparing": ""}
+        changed: dict[Any, Any] = {"number": item.number, "origin": self.process, "preparing": "", "queued": ""}
         if isinstance(event, Delta):
             pipe.append(keys.text(item.key), event.text.encode("utf-8", "surrogatepass"))
             pipe.expire(keys.text(item.key), keys.KEEP_SECONDS)
         elif isinstance(event, Started):
             changed["window"] = encode(event.window)
+        elif isinstance(event, Queued):
+            changed["queued"] = encode(event) if event.position else ""
         else:
             changed["preparing"] = encode(event)
         pipe.hset(name, mapping=changed)

@@ -18,7 +18,7 @@ from webbot import values
 from webbot.engines.base import Embeddings, Engine, EngineState
 from webbot.errors import Unavailable
 from webbot.exchange import Coming
-from webbot.messages import Called, Delta, Finished, Message, Options
+from webbot.messages import Called, Delta, Finished, Message, Options, Queued
 from webbot.modelhost import HostState, answered, frames
 from webbot.models.state import ModelState
 from webbot.settings import Settings
@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 20.0  # without a sign of life; the keeper gives one every 0.
 FRESH_SECONDS = 0.1  # a state is asked for again after so long
 MOST_KEPT = 200  # states; names come from requests
 LOST = "The models were lost and are being started again. Please try again in a moment."
-Part = Delta | Called | Finished
+Part = Queued | Delta | Called | Finished
 
 
 class Asking:
@@ -193,6 +193,9 @@ class SharedEngine(Engine):
 
     def count(self, texts: Sequence[str]) -> list[int]:
         return self.asking.value("count", name=self.name, texts=list(texts))
+
+    def room(self, owner: str) -> None:
+        self.asking.value("room", name=self.name, owner=owner)
 
     def busy(self) -> int:
         try:

@@ -18,7 +18,7 @@ from typing import Any
 from webbot import logs, makers, values
 from webbot.engines.base import Embeddings, Engine
 from webbot.errors import BadInput, Unavailable
-from webbot.messages import Called, Delta, Finished, Message, Options
+from webbot.messages import Called, Delta, Finished, Message, Options, Queued
 from webbot.modelhost import serve
 from webbot.models import control
 from webbot.models.control import Control
@@ -90,6 +90,9 @@ class Keeper:
         elif wanted == "wake":
             engine.wake()
             yield {"value": None}
+        elif wanted == "room":
+            engine.room(request["owner"])
+            yield {"value": None}
         elif wanted == "busy":
             yield {"value": engine.busy()}
         elif wanted == "count":
@@ -100,7 +103,7 @@ class Keeper:
             yield from _parts(self._writes(engine, wanted, request))
 
     @staticmethod
-    def _writes(engine: Engine, wanted: str, request: dict[str, Any]) -> Iterator[Delta | Called | Finished]:
+    def _writes(engine: Engine, wanted: str, request: dict[str, Any]) -> Iterator[Queued | Delta | Called | Finished]:
         options, owner = values.unpack(Options, request["options"]), request["owner"]
         if wanted == "answer":
             messages = [values.unpack(Message, message) for message in request["messages"]]
@@ -117,7 +120,7 @@ class Keeper:
             self.models.close()
 
 
-def _parts(made: Iterator[Delta | Called | Finished] | Iterator[Segment | Transcript | None]) -> Frames:
+def _parts(made: Iterator[Queued | Delta | Called | Finished] | Iterator[Segment | Transcript | None]) -> Frames:
     """A frame for each, {} for a sign of life."""
     with closing(made) as parts:  # type: ignore[type-var] # a generator: closing it frees the model
         for part in parts:

@@ -59,7 +59,10 @@ class Operation:
 
     def metrics(self) -> ResponseReturnValue:
         metrics.busy.set(self.services.engine.busy())
-        metrics.ready.set(self.services.engine.state().status in ("ready", "sleeping"))
+        state = self.services.engine.state()
+        metrics.ready.set(state.status in ("ready", "sleeping"))
+        metrics.queue_waiting.set(state.waiting)
+        metrics.queue_working.set(state.working)
         return Response(metrics.printed(), content_type=CONTENT_TYPE_LATEST)
 
     def status(self) -> ResponseReturnValue:

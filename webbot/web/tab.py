@@ -15,12 +15,12 @@ from flask import render_template
 
 from webbot.channel import Lagging, Listener
 from webbot.errors import NotFound
-from webbot.messages import Cancelled, Conversation, Delta, End, Failed, Finished, Message, Preparing, Started, Usage
+from webbot.messages import Cancelled, Conversation, Delta, End, Failed, Finished, Message, Preparing, Queued, Started, Usage
 from webbot.news import Began, Changed, Gone, Heard, Running, list_of
 from webbot.services import Services
 from webbot.web.place import Place, end_of
 from webbot.web.problems import translated
-from webbot.web.views import Views, preparing_view
+from webbot.web.views import Views, preparing_view, queued_view
 from webbot.web.writing import Writing, event, grown, sentences_of, spoken
 
 TICK_SECONDS = 1.0
@@ -166,6 +166,8 @@ class Tab:
             yield self._preparing(running.preparing)
         if running.window is not None:
             yield event("started", {"answer": running.began.answer.id, **self._memory(running)}, place)
+        if running.queued is not None:
+            yield self._queued(running.queued)
         yield from self.writing.begin(running.text, place)
 
     def _whole(self, question: Message, answer: Message, place: Place, newest: bool) -> Iterator[str]:
@@ -209,6 +211,8 @@ class Tab:
             self.heard = time.monotonic()
             if isinstance(item.event, Preparing):
                 yield self._preparing(item.event)
+            elif isinstance(item.event, Queued):
+                yield self._queued(item.event)
             elif isinstance(item.event, Started):
                 running = Running(self.writing.began, item.event.window)
                 yield event("started", {"answer": item.answer, **self._memory(running)}, self.writing.place)
@@ -260,6 +264,12 @@ class Tab:
         html = render_template("_preparing.html", preparing=preparing_view(preparing))
         answer = self.writing.answer if self.writing is not None else ""
         return event("preparing", {"answer": answer, "name": preparing.name, "html": html})
+
+    def _queued(self, queued: Queued) -> str:
+        """Without a position the wait is over, and without html nothing is shown of it."""
+        html = render_template("_queued.html", queued=queued_view(queued)) if queued.position else ""
+        answer = self.writing.answer if self.writing is not None else ""
+        return event("queued", {"answer": answer, "position": queued.position, "seconds": queued.seconds, "html": html})
 
     def _memory(self, running: Running | None) -> dict[str, Any]:
         """Which messages the model sees, the meter and the files."""

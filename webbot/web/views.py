@@ -15,7 +15,7 @@ from flask_babel import gettext
 
 from webbot.chat import Chat
 from webbot.errors import Problem
-from webbot.messages import Conversation, Message, Preparing, Window
+from webbot.messages import Conversation, Message, Preparing, Queued, Window
 from webbot.news import Running
 from webbot.services import Services
 from webbot.web.languages import language_name
@@ -159,9 +159,9 @@ class Views:
         return self.turns(conversation, [question, answer], None)[0]
 
     def message(self, conversation: Conversation, message: Message, seen: bool, running: Running | None = None) -> View:
-        text, preparing = message.text, None
+        text, preparing, queued = message.text, None, None
         if running is not None and message.id == running.began.answer.id:
-            text, preparing = running.text, running.preparing
+            text, preparing, queued = running.text, running.preparing, running.queued
         html = question_html(text) if message.role == "user" else answer_html(text, conversation.markup)
         cut = message.status in ("stopped", "failed") or bool(message.error)
         return {
@@ -169,7 +169,7 @@ class Views:
             "error": translated(message.error) if message.error else "", "spoken": _spoken(message.spoken),
             "usage": asdict(message.usage) if message.usage else None, "seen": seen,
             "preparing": preparing_view(preparing) if preparing else None, "pinned": message.pinned,
-            "feedback": message.feedback, "goes_on": bool(text) and cut, "versions": None,
+            "queued": queued_view(queued) if queued else None, "feedback": message.feedback, "goes_on": bool(text) and cut, "versions": None,
         }
 
     def limits(self) -> View:
@@ -182,6 +182,11 @@ class Views:
 
 def preparing_view(preparing: Preparing) -> View:
     return {**asdict(preparing), "sentence": translated(preparing.sentence)}
+
+
+def queued_view(queued: Queued) -> View:
+    """How many answers are before this one, and the whole seconds of its wait."""
+    return {"before": queued.position - 1, "seconds": max(1, round(queued.seconds))}
 
 
 def seen_ids(window: Window | None, running: Running | None) -> set[str] | None:

@@ -341,7 +341,7 @@ class TestJoining:
         assert services.store.messages("s-ann", talk.id) == []
 
     def test_one_answer_at_a_time(self, program, services, talk):
-        services.fleet.engine().pause = 0.2
+        services.fleet.engine().inner.pause = 0.2
         reply = services.chat.ask("s-ann", talk.id, "one two three four five")
         assert refusal(self.join(program, talk), 409) == (None, "conflict")
         assert refusal(self.join(program, talk, stream=True), 409) == (None, "conflict")
@@ -349,7 +349,7 @@ class TestJoining:
         assert reply.wait(5)
 
     def test_stop_on_the_page_ends_the_answer_with_what_there_is(self, program, services, talk):
-        services.fleet.engine().pause = 0.05
+        services.fleet.engine().inner.pause = 0.05
 
         def stop():
             while not (reply := services.chat.running("s-ann", talk.id)) or len(reply.text) < 20:
@@ -366,7 +366,7 @@ class TestJoining:
         assert 20 <= len(stored.text) < 500
 
     def test_a_client_that_leaves_stops_the_answer(self, program, services, talk):
-        services.fleet.engine().pause = 0.05
+        services.fleet.engine().inner.pause = 0.05
         response = self.join(program, talk, "word " * 200, stream=True)
         lines = response.iter_encoded()
         next(lines)
@@ -375,7 +375,7 @@ class TestJoining:
         assert services.store.messages("s-ann", talk.id)[-1].status == "stopped"
 
     def test_a_slow_reader_misses_nothing(self, program, services, talk):
-        services.fleet.engine().pause = 0.0
+        services.fleet.engine().inner.pause = 0.0
         text = " ".join(str(number) for number in range(4000))
         response = self.join(program, talk, text, stream=True)
         until = time.monotonic() + 20
