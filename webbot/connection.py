@@ -11,12 +11,13 @@ import re
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
 import gevent
+import gevent.socket
 
 FIRST_SECONDS = 10.0  # the TLS handshake, and again the first byte of the first request
 HEAD_SECONDS = 10.0  # a request's head in all, however it drips
@@ -38,6 +39,8 @@ class Connection:
         self.plain = plain
         self.greenlet = gevent.getcurrent()
         self.waits = True
+        self.early: bytes | None = None  # what came behind the request by which another protocol was asked for
+        self._talk: Callable[[], None] | None = None
         self._until = monotonic() + FIRST_SECONDS
         self._growth = 0.0
 
@@ -88,6 +91,30 @@ class Connection:
         self.sendall(data)
         return len(data)
 
+    # another protocol than HTTP
+
+    def talk_over(self) -> None:
+        """Speaks what the last request asked for, if it asked for another protocol; returns at its end."""
+        if self._talk is not None and self.early is not None:
+            self._talk()
+
+    def receive(self, size: int) -> bytes:
+        """What the client sends next, however long that takes; b"" at its end. It is somebody else's to see that it is there."""
+        self.waits = False
+        early, self.early = self.early, b""
+        while not early:
+            self.sock.settimeout(STALL_SECONDS)  # the same as for sending, which may go on at the same time
+            try:
+                return self.sock.recv(size)
+            except TimeoutError:
+                continue
+        return early
+
+    def cut(self) -> None:
+        """Ends the connection, whoever reads from it or writes to it at this moment."""
+        with suppress(OSError):  # it has ended
+            gevent.socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
     def gone(self) -> bool:
         """Whether the client has closed its side; always False on systems that do not tell."""
         try:
@@ -111,6 +138,17 @@ class Connection:
             return act(argument)
         except TimeoutError:
             raise ConnectionResetError(errno.ECONNRESET, "the client was too slow") from None
+
+
+class HandedOver:
+    """What an application answers with, instead of pieces of a body, when a request asked for another protocol: `talk` speaks it
+    on the connection, in the connection's own greenlet, and no HTTP follows. It has answered nothing yet."""
+
+    def __init__(self, connection: Connection, talk: Callable[[], None]) -> None:
+        connection._talk = talk
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
 
 
 class Guests:

@@ -23,6 +23,7 @@ from webbot.web.pages import THEMES, Pages
 from webbot.web.phone import create_phone_app
 from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
+from webbot.web.pybot import PYBOT_DOOR, PYBOT_HEALTH_DOOR, Pybot
 from webbot.web.requests import measure_requests
 from webbot.web.sessions import install_sessions
 from webbot.web.sharing import Sharing
@@ -63,7 +64,7 @@ def create_app(services: Services) -> Flask:
     measure_requests(app)
     Access(app, settings, services.access_code)
     install_problems(app)
-    install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR)
+    install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR, PYBOT_DOOR, PYBOT_HEALTH_DOOR)
     texts = Texts(settings.texts)
     views = Views(services, texts)
     pages = Pages(services, texts, views)
@@ -77,6 +78,7 @@ def create_app(services: Services) -> Flask:
     leonid = app.extensions["leonid"] = Leonid(services)
     app.register_blueprint(leonid.blueprint)
     app.register_blueprint(Socratic(services).blueprint)
+    app.register_blueprint(Pybot(services, files).blueprint)
     v1 = V1(services)
     app.register_api(v1.blueprint)
     app.register_blueprint(v1.pages)

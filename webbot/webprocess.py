@@ -25,7 +25,7 @@ from gunicorn.http import errors, get_parser
 from gunicorn.workers.ggevent import GeventWorker
 
 from webbot import certs, metrics
-from webbot.connection import FIRST_SECONDS, KEEP_SECONDS, UNREAD, Connection, Guests
+from webbot.connection import FIRST_SECONDS, KEEP_SECONDS, UNREAD, Connection, Guests, HandedOver
 from webbot.settings import Settings
 
 MOST_OF_ONE_ADDRESS = 400
@@ -141,6 +141,7 @@ class Worker(GeventWorker):
                 try:
                     if plain or connection.encrypt(self.current.context):
                         self.converse(listener, connection, address)
+                        connection.talk_over()
                 finally:
                     util.close(connection)
 
@@ -160,6 +161,7 @@ class Worker(GeventWorker):
                     self.part(connection)
                     return
                 if last:
+                    connection.early = parser.unreader.take_buffered()
                     return
         except (StopIteration, errors.NoMoreData):
             pass
@@ -174,6 +176,12 @@ class Worker(GeventWorker):
             self.handle_request(listener.getsockname(), request, connection, address)
         except StopIteration:
             return True
+        return False
+
+    def is_already_handled(self, respiter: Any) -> bool:
+        """Whether the application takes the connection over: then HTTP ends on it without a response."""
+        if isinstance(respiter, HandedOver):
+            raise StopIteration
         return False
 
     def part(self, connection: Connection) -> None:
