@@ -17,7 +17,7 @@ from webbot.errors import Problem
 from webbot.messages import File, Message, Usage
 from webbot.settings import load, process_environment
 from webbot.store import address, sums
-from webbot.store.base import Store
+from webbot.store.base import Entry, Store
 from webbot.store.sql import SqlStore
 
 PAIRS = [*itertools.pairwise([*URLS, "sqlite"]), ("sqlite", "sqlite")]
@@ -45,6 +45,10 @@ def fill(store: Store) -> None:
     store.create_conversation("bob", title="empty")
     store.write_session("k" * 64, b'{"owner": "ann"}\xff', 3600)
     store.write_session("short", b"ends soon", 0.3)
+    store.put_entry(Entry(kind="person", id="p-1", value={"name": "Ann 树"}))
+    store.put_entry(Entry(kind="device", id="d", owner="p-1", ends_at=time.time() + 3600))
+    store.put_entry(Entry(kind="device", id="short", owner="p-1", ends_at=time.time() + 0.3))
+    store.add_up("tokens", 7, time.time() + 3600)
 
 
 def sums_of(url: str):

@@ -21,6 +21,9 @@ RECORDS = [
     Record("file", "f1", {"conversation": "c1", "text": "", "data": bytes(range(256)), "size": 256}),
     Record("share", "t1", {"token": "t1", "conversation": "c1", "tip": "m1", "created_at": 7.25}),
     Record("session", "k1", {"key": "k1", "value": b"\xff\x00", "ends_at": LATER}),
+    Record("entry", "k/1", {"kind": "k", "id": "1", "owner": "", "value": {"a": [0.1, "\0"]}, "version": 2, "ends_at": None}),
+    Record("entry", "k/2", {"kind": "k", "id": "2", "owner": "", "value": {}, "version": 1, "ends_at": LATER}),
+    Record("counter", "c1", {"key": "c1", "value": 7, "ends_at": LATER}),
 ]
 
 
@@ -72,6 +75,8 @@ def test_every_changed_byte_is_told(file):
     lambda lines: [*lines[:3], lines[2], *lines[3:]],  # one is there twice
     lambda lines: [*lines[:-1], lines[-1], lines[1]],  # something follows the end
     lambda lines: [lines[0], b'{"kind":"spell","id":"x","fields":{}}\n', *lines[1:]],
+    lambda lines: [lines[0], b'{"kind":"session","id":"x","fields":{}}\n', *lines[1:]],
+    lambda lines: [lines[0], b'{"kind":"counter","id":"x","fields":{"ends_at":"soon"}}\n', *lines[1:]],
     lambda lines: [lines[0], b"[" * 50_000 + b"\n", *lines[1:]],
     lambda lines: [*lines[:-1], b'{"end":7}\n'],
     lambda lines: [lines[0], b'{"kind":"file","id":"x","fields":{},"bytes":{"data":"?"}}\n', *lines[1:]],
@@ -100,6 +105,15 @@ def test_a_newer_format_is_told(tmp_path):
     (tmp_path / "new").write_bytes(gzip.compress(json.dumps({"webbot": "backup", "format": 3}).encode() + b"\n"))
     with pytest.raises(Unusable, match="newer webbot"):
         list(backup.read(tmp_path / "new"))
+
+
+def test_an_older_format_is_read(file):
+    """The first one had the same lines, without entries and counters."""
+    lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    lines[0] = lines[0].replace(b'"format":2', b'"format":1')
+    assert b'"format":1' in lines[0]
+    file.write_bytes(gzip.compress(b"".join(lines)))
+    assert list(backup.read(file)) == RECORDS
 
 
 def test_an_older_backup_stays_until_the_new_one_is_whole(file):
@@ -160,9 +174,11 @@ def test_equal_numbers_are_equal_and_true_is_no_number():
     assert sums.differences(one(1), one(True)) == sums.differences(one(None), one("")) == ["share"]
 
 
-def test_sessions_that_ended_meanwhile_are_not_missed():
-    ended = Record("session", "old", {"key": "old", "value": b"", "ends_at": time.time() - 1})
+@pytest.mark.parametrize("kind", ["session", "entry", "counter"])
+def test_what_ended_meanwhile_is_not_missed(kind):
+    ended, lasting = (Record(kind, "old", {"key": "old", "value": 7, "ends_at": time.time() + of}) for of in (-1, 600))
     assert sums.differences(sums.of([*RECORDS, ended]), sums.of(RECORDS)) == []
+    assert sums.differences(sums.of([*RECORDS, lasting]), sums.of(RECORDS)) == [kind]
 
 
 # addresses

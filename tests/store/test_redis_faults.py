@@ -19,6 +19,7 @@ from tests.servers import RedisServer
 from tests.store.turning import ask, ended, texts, turn
 from webbot.errors import Conflict, DiskFull, NotFound, Unavailable
 from webbot.messages import File, Message
+from webbot.store.base import Entry
 from webbot.store.redis import RedisStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,6 +175,7 @@ class TestFull:
         gone = store.create_conversation("ann")
         _, answer = ask(store, talk)
         store.write_session("k", b"v", 60)
+        entry = store.put_entry(Entry(kind="k", id="1", owner="ann"))
         before = store.verify()
         server.ask("CONFIG", "SET", "maxmemory", "1")
         for act in (
@@ -182,6 +184,8 @@ class TestFull:
             lambda: store.save_answer("ann", talk.id, replace(answer, text="half")),
             lambda: store.add_file("ann", talk.id, File(name="f", media_type="x/y", size=1), "", b"x"),
             lambda: store.create_conversation("ann", beginning=[Message(role="user", text="Hi")]),
+            lambda: store.put_entry(Entry(kind="k", id="2")), lambda: store.put_entry(entry),
+            lambda: store.add_up("c", 1, time.time() + 60), lambda: store.hand_over("ann", "bob"),
         ):
             with soon(), pytest.raises(DiskFull, match="no memory left"):
                 act()
@@ -193,10 +197,13 @@ class TestFull:
             store.restore_conversation("ann", other.id)  # it made room at once
         store.delete_conversation("ann", gone.id, at_once=True)
         store.delete_session("k")
+        assert store.entries("k") == [entry]
+        assert [store.delete_entry("k", "1") for _ in range(2)] == [True, False]
         store.clear("ann", talk.id)
         RedisStore(server.url()).close()
         server.ask("CONFIG", "SET", "maxmemory", "0")
         assert store.read_session("k") is None
+        assert store.add_up("c", 1, time.time() + 60) == 1
         turn(store, talk)
         assert before == store.verify() == []
 

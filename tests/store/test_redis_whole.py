@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from redis import Redis
@@ -16,7 +17,7 @@ from webbot.errors import Conflict, Unavailable, Unusable
 from webbot.messages import File
 from webbot.store import redis_filling as filling
 from webbot.store import redis_talks, sums
-from webbot.store.base import Record
+from webbot.store.base import Entry, Record
 from webbot.store.redis import RedisStore
 
 
@@ -48,6 +49,8 @@ def talk(store):
     store.add_file("ann", made.id, File(name="f", media_type="text/plain", size=4), "text", b"text")
     store.share("ann", made.id)
     store.write_session("k", b"v", 3600)
+    store.put_entry(Entry(kind="person", id="p", owner="ann", ends_at=time.time() + 3600))
+    store.add_up("c", 1, time.time() + 3600)
     return made
 
 
@@ -124,6 +127,7 @@ class TestFilling:
         Record("message", "m", {"id": "m", "conversation": "elsewhere", "role": "user", "text": "", "number": 1, "parent": ""}),
         Record("message", "m", {"id": "m"}), Record("request", "m", {"message": "m", "value": {}}),
         Record("conversation", "c", {}), Record("file", "f", {}), Record("session", "s", {"key": "s"}),
+        Record("entry", "k/1", {"kind": "k"}), Record("entry", "k/1", {"spell": 1}), Record("counter", "c", {"key": "c"}),
     ])
     def test_records_that_are_none_leave_it_empty(self, store, talk, tmp_path, wrong):
         other = RedisStore(redis_url(tmp_path / "other"))
@@ -172,6 +176,11 @@ class TestDamage:
         "in their owner's list": lambda c, base, m: c.delete("webbot:owner:ann:list"),
         "keys belong to no conversation": lambda c, base, m: c.hset("webbot:{gone}:messages", "m", "{}"),
         "entries of lists": lambda c, base, m: c.zadd("webbot:owner:eve:list", {"gone": 1}),
+        "1 entries of people cannot be read": lambda c, base, m: c.hset("webbot:entries:person", "p", "1 x 3:ann{"),
+        "1 entries of people are missing": lambda c, base, m: c.delete("webbot:owned:6:personann"),
+        "3 entries of people are missing": lambda c, base, m: (
+            c.hset("webbot:entries:person", mapping={"q": "?", "r": "?"}), c.delete("webbot:owned:6:personann")),
+        "2 lines of lists": lambda c, base, m: c.hdel("webbot:entries:person", "p"),
     }
 
     @pytest.mark.parametrize("sentence", CASES)
@@ -203,25 +212,50 @@ class TestDamage:
             writer.join()
 
 
-def test_a_commit_that_was_not_heard_of_is_not_done_twice(store, talk, monkeypatch):
-    """The connection breaks after the script ran: it is asked again, and answers that it is done."""
+@pytest.fixture
+def break_next(monkeypatch):
+    """Lets the connection break after the next script that writes ran; what it gives says how often it broke."""
     from webbot.store.redis_connections import Lent
 
-    asked = Lent.ask
-    broken = []
+    asked, wanted, broken = Lent.ask, [], []
 
     def breaking(lent, commands, until):
         replies = asked(lent, commands, until)
-        if commands[0][0] == "EVALSHA" and len(broken) < 1 and b"webbot:hold" in commands[0]:
-            broken.append(1)
+        known = not any(isinstance(reply, Exception) for reply in replies)
+        if wanted and known and commands[0][0] in ("EVALSHA", "EVAL") and b"webbot:hold" in commands[0]:
+            broken.append(wanted.pop())
             raise ConnectionResetError
         return replies
 
     monkeypatch.setattr(Lent, "ask", breaking)
+    return lambda: (wanted.append(1), broken)[1]
+
+
+def test_a_commit_that_was_not_heard_of_is_not_done_twice(store, talk, break_next):
+    """The connection breaks after the script ran: it is asked again, and answers that it is done."""
     before = len(store.messages("ann", talk.id))
+    broken = break_next()
     ask(store, talk)
-    assert broken
+    assert len(broken) == 1
     assert len(store.messages("ann", talk.id)) == before + 2
+
+
+def test_what_was_done_to_entries_unheard_is_not_done_twice(store, talk, break_next):
+    broken = break_next()
+    made = store.put_entry(Entry(kind="k", id="1", owner="ann"))
+    assert (made.version, len(broken)) == (1, 1)
+    break_next()
+    made = store.put_entry(replace(made, value={"a": 1}))
+    assert (made.version, store.entry("k", "1"), len(broken)) == (2, made, 2)
+    break_next()
+    assert store.delete_entry("k", "1") is True
+    assert (store.delete_entry("k", "1"), len(broken)) == (False, 3)
+    for n in range(1, 3):
+        break_next()
+        assert store.add_up("n", 1, time.time() + 60) == n
+    break_next()
+    assert (store.hand_over("ann", "bob"), len(broken)) == (1, 6)
+    assert store.verify() == []
 
 
 def test_clocks_that_go_apart_are_measured_again(store, talk):

@@ -18,6 +18,7 @@ from tests.store.turning import marks, turn
 from webbot.errors import SettingsError
 from webbot.messages import Message, Usage
 from webbot.store import sql_index, sql_migrations
+from webbot.store.base import Entry
 from webbot.store.sql import SqlStore
 from webbot.store.sql_database import Database
 
@@ -64,8 +65,41 @@ def test_the_oldest_file_is_brought_up_to_date(tmp_path, later):
     assert [c.id for c in store.conversations("bob", search="half")] == ["c3"]
     assert turn(store, store.conversation("ann", "c1"), after="a1")[0].number == 7
     assert store.verify() == []
+    kept = store.put_entry(Entry(kind="person", id="p", owner="ann"))  # what came later works on it
+    assert (store.entry("person", "p"), store.add_up("n", 2, 9e9)) == (kept, 2)
+    assert store.hand_over("ann", "p") == 2
+    assert [c.id for c in store.conversations("p", search="plant")] == ["c1"]
     store.close()
     SqlStore(url(tmp_path)).close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_format_before_people_is_brought_up_to_date(tmp_path, kind):
+    """As the last webbot without people left it: all that it has stays, and its search goes on."""
+    address = url(tmp_path) if kind == "sqlite" else postgres_url(tmp_path)
+    store = SqlStore(address)
+    talk = store.create_conversation("ann", title="Trees")
+    turn(store, talk)
+    store.write_session("k", b"1", 600)
+    before = list(store.records())
+
+    def step_back(connection):
+        for table in ("entries", "counters", "earlier_owners"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
+
+    store._database.write(step_back)
+    store.close()
+    store = SqlStore(address)
+    assert list(store.records()) == before
+    assert store._database.read(sql_migrations.revision) == sql_migrations.NEWEST
+    assert store.put_entry(Entry(kind="person", id="p")).version == 1
+    assert store.hand_over("ann", "p") == 1
+    assert [c.id for c in store.conversations("p", search="plant")] == [talk.id]
+    assert store.verify() == []
+    store.close()
+    if kind == "sqlite":
+        assert (tmp_path / f"webbot.db.before-{sql_migrations.NEWEST}").exists()
 
 
 def test_the_old_file_is_kept_beside_it(tmp_path):

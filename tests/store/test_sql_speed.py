@@ -8,6 +8,7 @@ import pytest
 
 from tests.store.stores import STORES
 from webbot.messages import Conversation, Message
+from webbot.store.base import Record
 
 LENGTH = 10_000
 
@@ -69,3 +70,17 @@ def test_a_branch_of_a_long_conversation_is_shown_quickly(full):
     question, _ = store.begin_turn("ann", talk.id, Message(role="user", text="Another"), after=first.id)
     store.fail_interrupted("next")
     assert seconds(lambda: [store.show("ann", talk.id, id) for id in (question.id, talk.tip)], times=2) < 2.0
+
+
+@pytest.mark.slow
+def test_ten_thousand_conversations_change_hands_quickly(tmp_path):
+    """Their texts are not indexed anew, and no statement is made for each."""
+    store = STORES["sqlite"](tmp_path)
+    about = {"role": "", "created_at": 5.0, "updated_at": 6.0, "deleted_at": None}
+    store.take(Record("conversation", str(n), {"id": str(n), "owner": "0", "title": f"tree {n}", **about}) for n in range(10_000))
+    hands = iter(range(5))
+    assert seconds(lambda: store.hand_over(str(hand := next(hands)), str(hand + 1))) < 0.5
+    assert [c.id for c in store.conversations("5", limit=3)] == ["9999", "9998", "9997"]
+    assert [c.id for c in store.conversations("5", search="tree 4711")] == ["4711"]
+    assert store.conversations("4") == store.conversations("4", search="tree") == []
+    store.close()

@@ -402,6 +402,7 @@ class TestOwners:
         "shared": lambda s, talk, answer, file: s.shared("eve", talk.id),
         "unshare": lambda s, talk, answer, file: s.unshare("eve", talk.id),
         "conversations": None,  # answers with nothing, see below
+        "hand_over": None,  # takes all that the owner has, whatever it is (test_store_handing.py)
         "create_conversation": None,  # these two make the owner's own
         "add_conversation": None,
     }
@@ -409,7 +410,7 @@ class TestOwners:
     # right to read it.
     NO_OWNER = frozenset({
         "owner", "fail_interrupted", "read_session", "write_session", "delete_session", "check", "close", "purge", "read_share",
-        "records", "take", "verify",
+        "records", "take", "verify", "entry", "entries", "put_entry", "delete_entry", "add_up",
     })
 
     def test_every_call_has_a_case(self):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,7 @@ from tests.store.known import Talk
 from tests.store.stores import STORES
 from webbot.errors import Conflict, NotFound
 from webbot.messages import File, Message
+from webbot.store.base import Entry
 
 ORDERS, STEPS = int(os.environ.get("STATES", "6")), 40
 MOST_TALKS = 3
@@ -33,8 +35,10 @@ class StoreMachine(RuleBasedStateMachine):
     def __init__(self, tabs):
         super().__init__()
         self.tabs = tabs
-        self.owner = f"owner {next(owners)} {random.random()}"
+        self.owner = self.kind = f"owner {next(owners)} {random.random()}"
         self.talks: dict[str, Talk] = {}
+        self.entries: dict[str, Entry] = {}
+        self.seen_entries: dict[tuple[int, str], Entry] = {}
         self.seen: dict[tuple[int, str], int] = {}  # the version that a tab has read
         self.touched: Talk | None = None
         self.steps = 0
@@ -328,6 +332,37 @@ class StoreMachine(RuleBasedStateMachine):
             if answer and other.id not in kept and not other.deleted:
                 other.change(answer.id, status="failed", error="It stopped.")
 
+    @precondition(lambda self: self.much())
+    @rule(tab=TABS)
+    def they_change_hands(self, tab):
+        old, self.owner = self.owner, f"owner {next(owners)} {random.random()}"
+        assert self.tabs[tab].hand_over(old, self.owner) == len(self.talks)
+        assert list(self.tabs[tab].conversations(old)) == []
+        for talk in self.talks.values():
+            talk.owner, talk.version = self.owner, talk.version + 1
+            if not talk.deleted and (answer := talk.streaming()):
+                talk.change(answer.id, status="stopped")
+
+    # entries
+
+    @rule(tab=TABS, id=st.sampled_from("ab"), look=st.booleans(), value=st.dictionaries(TEXT, TEXT, max_size=2))
+    def put(self, tab, id, look, value):
+        """What a tab has seen is changed, what it has not seen is made: where it saw what is there now."""
+        known = self.entries.get(id)
+        if look:
+            self.seen_entries[tab, id] = self.tabs[tab].entry(self.kind, id)
+        seen = self.seen_entries.get((tab, id)) or Entry(kind=self.kind, id=id, owner=id)
+        put = lambda: self.tabs[tab].put_entry(replace(seen, value=value))  # noqa: E731
+        if seen.version != (known.version if known else 0):
+            self.refused(Conflict, put)
+            return
+        self.entries[id] = self.seen_entries[tab, id] = put()
+        assert (self.entries[id].version, self.entries[id].value) == (seen.version + 1, value)
+
+    @rule(tab=TABS, id=st.sampled_from("ab"))
+    def drop(self, tab, id):
+        assert self.tabs[tab].delete_entry(self.kind, id) == (self.entries.pop(id, None) is not None)
+
     # what holds after every step
 
     @invariant()
@@ -337,6 +372,10 @@ class StoreMachine(RuleBasedStateMachine):
             self.check(self.touched, all_of_it=self.steps % 4 == 0)
         if self.steps % 4 == 1:
             self.check_list()
+            store = self.tabs[self.steps % 2]
+            made = sorted(self.entries.values(), key=lambda entry: entry.created_at)
+            assert list(store.entries(self.kind)) == made
+            assert [entry for id in "ab" for entry in store.entries(self.kind, id)] == sorted(made, key=lambda entry: entry.id)
 
     def check_list(self):
         listed = self.tabs[0].conversations(self.owner)

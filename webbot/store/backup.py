@@ -81,7 +81,10 @@ def read(path: Path) -> Iterator[Record]:
                 return
             hashed.update(line)
             record = _record(path, value)
-            sums.add(record)
+            try:
+                sums.add(record)
+            except (KeyError, TypeError, ValueError):  # no end where there must be one
+                raise Unusable(CHANGED, file=path) from None
             yield record
     raise Unusable(CUT, file=path)
 
