@@ -218,8 +218,9 @@ class SocketTalk:
     def _begun(self, followed: Followed, running: Running) -> None:
         """An answer that has run for a while."""
         self._start(followed, running.began, running.text, running.began.question.id)
-        if running.preparing is not None:
-            self._heard(followed, running.preparing)
+        for event in (running.queued, running.preparing):
+            if event is not None:
+                self._heard(followed, event)
 
     def _start(self, followed: Followed, began: Began, text: str, parent: str) -> None:
         followed.answer = began.answer.id
