@@ -23,6 +23,7 @@ from webbot.messages import (
     Finished,
     Message,
     Preparing,
+    Queued,
     SeenFile,
     Started,
     Token,
@@ -136,6 +137,10 @@ def test_a_newcomer_gets_the_answer_as_it_stands_and_everything_after(pair, key)
     writer.post(key, Heard("a1", Preparing("Llama", 0.5, "Loading.")))
     until(lambda: (found := other.running(key)) is not None and found.preparing == Preparing("Llama", 0.5, "Loading."))
     writer.post(key, Heard("a1", Started(WINDOW)))
+    writer.post(key, Heard("a1", Queued(2, 10.0)))
+    until(lambda: (found := other.running(key)) is not None and found.queued == Queued(2, 10.0))
+    writer.post(key, Heard("a1", Queued(0, 0.0)))
+    until(lambda: (found := other.running(key)) is not None and found.queued is None and found.window == WINDOW)
     pieces, told = [f"word{number} " for number in range(300)], []
 
     def tell():
@@ -416,7 +421,8 @@ def test_values_cross_whole(value):
 
 @pytest.mark.parametrize("news", [
     began(), Changed(True), Gone(), Listed(), finished(), Heard("a", Failed("Nothing {x}", 507)), Heard("a", Cancelled()),
-    Heard("a", Started(WINDOW)), Heard("a", Preparing("x")), Heard("a", Called(ToolCall(name="f", arguments="{}"))),
+    Heard("a", Started(WINDOW)), Heard("a", Preparing("x")), Heard("a", Queued(1, 2.5)),
+    Heard("a", Called(ToolCall(name="f", arguments="{}"))),
     Heard("a", Delta("\ud83c ä", (Token(b"\xff", -0.5, ((b"x", -1.0),)),))),
 ], ids=lambda news: type(news).__name__)
 def test_all_news_cross_whole(news):

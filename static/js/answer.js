@@ -1,6 +1,6 @@
 // The turns on the page: a new one comes in, its answer grows block by block, and at its end the stored turn takes its place.
-import { morph } from "./morph.js";
 import { focusIn, lastBlock, parsed, showFeedback, showPin, unfinished } from "./turn.js";
+import { hideWaiting } from "./waiting.js";
 import { word } from "./words.js";
 
 export class Turns {
@@ -63,41 +63,6 @@ export class Turns {
   }
 
   /**
-   * The model is loaded for the answer. Says whether this is new.
-   * @param {{answer: string, html: string}} event
-   */
-  prepare({ answer, html }) {
-    const turn = this.of(answer);
-    const template = document.createElement("template");
-    template.innerHTML = html;
-    const then = template.content.querySelector(".preparing");
-    if (!then || !turn?.classList.contains("streaming")) return false;
-    const now = turn.querySelector(".preparing");
-    if (now) morph(now, then);
-    else turn.querySelector(".said")?.after(then);
-    return !now;
-  }
-
-  /**
-   * The answer waits for its turn, or (position 0) does not any more. Says whether the wait is new.
-   * @param {{answer: string, position: number, html: string}} event
-   */
-  queue({ answer, position, html }) {
-    if (!position) {
-      this.prepared(answer);
-      return false;
-    }
-    const known = this.of(answer)?.querySelector(".queued");
-    this.prepare({ answer, html });
-    return !known && Boolean(this.of(answer)?.querySelector(".queued"));
-  }
-
-  /** @param {string} answer */
-  prepared(answer) {
-    this.of(answer)?.querySelector(".preparing")?.remove();
-  }
-
-  /**
    * The answer's blocks from number `from` on are these.
    * @param {{answer: string, from: number, html: string[]}} event
    */
@@ -105,7 +70,7 @@ export class Turns {
     const turn = this.of(answer);
     const said = turn?.querySelector(".said");
     if (!turn || !said || !turn.classList.contains("streaming")) return;
-    this.prepared(answer);
+    hideWaiting(turn);
     for (const child of [...said.children]) if (!child.classList.contains("block")) child.remove();
     for (const old of [...said.children].slice(from)) old.remove();
     for (const each of html) {

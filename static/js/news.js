@@ -2,6 +2,7 @@
 import { tell } from "./announce.js";
 import { showModels } from "./fresh.js";
 import { showMemory } from "./memory.js";
+import { hideWaiting, showWaiting } from "./waiting.js";
 import { word } from "./words.js";
 
 /**
@@ -38,10 +39,10 @@ export function news(page) {
       turns.insert(html, after);
       page.showRunning();
     },
-    preparing: (event) => turns.prepare(event) && tell(word("preparing", event)),
-    queued: (event) => turns.queue(event) && tell(word("queued")),
+    preparing: (event) => showWaiting(turns.of(event.answer), event.html) && tell(word("preparing", event)),
+    queued: (event) => showWaiting(turns.of(event.answer), event.html) && tell(word("queued")),
     started(event) {
-      turns.prepared(event.answer);
+      hideWaiting(turns.of(event.answer));
       showMemory(turns.place, event);
       tell(word("thinking"));
     },

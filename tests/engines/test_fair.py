@@ -14,7 +14,7 @@ from webbot.engines.echo import EchoEngine
 from webbot.engines.fair import SHORT_CHARACTERS, FairEngine
 from webbot.engines.fair_line import Pace
 from webbot.engines.ondemand import OnDemandEngine
-from webbot.errors import TooMany, Unavailable
+from webbot.errors import TooLong, TooMany, Unavailable
 from webbot.messages import Delta, Finished, Options, Queued
 
 LONG = "word " * (SHORT_CHARACTERS // 4)
@@ -291,6 +291,16 @@ def test_the_pace_follows_what_jobs_take():
         pace.note("answer", 2.0)
     assert pace.of("answer") == pytest.approx(2.0, rel=0.01)
     assert pace.of("embedding") == 1.0
+
+
+def test_what_fails_says_nothing_of_how_long_jobs_take(held):
+    held.free.set()
+    engine = fair(held)
+    with pytest.raises(TooLong):
+        list(engine.answer(messages("word " * 9000), Options(), owner="A"))
+    assert (engine.state().working, engine.line._pace.of("answer")) == (0, 5.0)
+    list(engine.answer(messages("x"), Options(), owner="A"))
+    assert engine.line._pace.of("answer") < 1
 
 
 def test_the_wait_is_shared_by_those_who_work_together(held):

@@ -185,3 +185,43 @@ def test_vectors_cross_without_rounding(vectors):
     assert [list(vector) for vector in found.vectors] == [list(vector) for vector in vectors] and found.tokens == 7
     with contextlib.suppress(StopIteration):
         raise AssertionError(next(made))
+
+
+# the line
+
+
+def test_the_keeper_has_one_line_for_all(models, keeping):
+    """Two web processes: the places are the keeper's."""
+    other = SharedModels(keeping.settings, keeping.path)
+    settings, asked = keeping.settings, []
+
+    def ask(shared, owner="alice"):
+        asked.append(shared.engine().answer(messages("word " * 300), Options(), owner=owner))
+        return next(part for part in asked[-1] if part != Delta(""))
+
+    try:
+        for _ in range(settings.parallel):
+            assert isinstance(ask(models), Delta)
+        assert [ask(shared).position for shared in (models, other, models)] == [1, 2, 3]
+        bob = ask(other, "bob")
+        assert bob.position == 1
+        time.sleep(0.11)
+        state = models.engine().state()
+        assert (state.working, state.waiting) == (settings.parallel, 4)
+        for _ in range(settings.queue_owner - 3):
+            other.engine().room("alice")
+        with pytest.raises(TooMany) as full:
+            models.engine().room("alice")
+        assert full.value.code == "queue_full" and full.value.retry_after >= 1
+        models.engine().room("bob")
+        asked[0].close()
+        assert until_begun(asked[settings.parallel + 3]), "bob goes before what alice has waiting"
+    finally:
+        for answer in asked:
+            answer.close()
+    until(lambda: models.engine().busy() == 0)
+
+
+def until_begun(answer):
+    """Whether a waiting answer begins."""
+    return any(isinstance(part, Delta) and part.text for part in answer)

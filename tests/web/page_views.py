@@ -224,6 +224,9 @@ def drawing_app() -> Flask:
                 "status": "streaming", "text": "", "html": "",
                 "preparing": {"name": "Llama 3.2 3B", "progress": 0.4, "sentence": "Loading the weights."},
             }
+        if "queued" in request.args:
+            queued = {"before": int(request.args["queued"]), "seconds": 12}
+            shown["turns"][-1]["answer"] |= {"status": "streaming", "text": "", "html": "", "queued": queued}
         shown["page"] = page(request.args.get("kind", ""))
         shown["here"] = "/c/c1"
         return render_template(name, **shown, status=404, sentence="There is nothing here.", request_id="0123456789abcdef")

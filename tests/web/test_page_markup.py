@@ -14,7 +14,8 @@ from webbot.web.markup.colours import CLASSES
 PAGES = (
     "talk.html", "talk.html?kind=welcome", "talk.html?models=coming", "talk.html?models=failed", "talk.html?models=unreachable",
     "talk.html?models=loading", "talk.html?models=several", "talk.html?models=gone", "talk.html?kind=welcome&models=several",
-    "talk.html?preparing=1", "models.html", "models.html?kind=empty", "models.html?kind=failed&trouble=No.", "help.html",
+    "talk.html?preparing=1", "talk.html?queued=0", "talk.html?queued=1", "talk.html?queued=2", "models.html",
+    "models.html?kind=empty", "models.html?kind=failed&trouble=No.", "help.html",
     "preferences.html", "enter.html?trouble=Wrong.", "problem.html",
 )
 VOID = {"meta", "link", "input", "br", "hr", "rect", "use", "img"}

@@ -91,6 +91,9 @@ class FairEngine(Engine):
             yield from self._awaited(place)
             with closing(begin()) as parts:  # type: ignore[type-var] # a generator: closing it frees the model
                 yield from parts
+        except Exception:
+            self.line.leave(place, failed=True)
+            raise
         finally:
             self.line.leave(place)
 

@@ -88,12 +88,14 @@ class FairLine:
             self._rounds.add(place, {working.owner for working in self._working})
             self._call()
 
-    def leave(self, place: Place) -> None:
-        """The job has ended, or is given up in the line; a second time nothing happens."""
+    def leave(self, place: Place, failed: bool = False) -> None:
+        """The job has ended, or is given up in the line; a second time nothing happens. One that failed says nothing of how long
+        jobs take."""
         with self._lock:
             if place in self._working:
                 self._working.remove(place)
-                self._pace.note(place.kind, time.monotonic() - place.began)
+                if not failed:
+                    self._pace.note(place.kind, time.monotonic() - place.began)
             elif not self._rounds.remove(place):
                 return
             self._call()

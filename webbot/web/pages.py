@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, g, jsonify, redirect, render_template, request, session
+from flask import Blueprint, g, jsonify, make_response, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from webbot.errors import BadInput, Conflict, Problem
@@ -70,7 +70,10 @@ class Pages:
         if wants_json():
             raise problem
         draft = draft or request.form.get("question", "")[: self.settings.question_bytes]
-        return self.page(conversation, trouble=sentence_of(problem), draft=draft, status=problem.status)
+        page = make_response(self.page(conversation, trouble=sentence_of(problem), draft=draft, status=problem.status))
+        if problem.retry_after:
+            page.headers["Retry-After"] = str(problem.retry_after)
+        return page
 
     def _draft(self, conversation: Conversation) -> str:
         """What was being written when the model was changed; kept over the reloads of a running answer."""

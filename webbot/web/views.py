@@ -169,7 +169,8 @@ class Views:
             "error": translated(message.error) if message.error else "", "spoken": _spoken(message.spoken),
             "usage": asdict(message.usage) if message.usage else None, "seen": seen,
             "preparing": preparing_view(preparing) if preparing else None, "pinned": message.pinned,
-            "queued": queued_view(queued) if queued else None, "feedback": message.feedback, "goes_on": bool(text) and cut, "versions": None,
+            "queued": queued_view(queued) if queued else None, "feedback": message.feedback,
+            "goes_on": bool(text) and cut, "versions": None,
         }
 
     def limits(self) -> View:
