@@ -28,7 +28,7 @@ TERMINAL = {
 }
 # The doors for programs, which tell their errors in English; what only models read.
 PROGRAMS = (
-    "web/v1/", "web/leonid.py", "web/socratic.py", "web/programs.py", "web/leaving.py", "web/strict_json.py",
+    "web/v1/", "web/pybot/", "web/leonid.py", "web/socratic.py", "web/programs.py", "web/leaving.py", "web/strict_json.py",
     "chat/completing.py", "chat/wishes.py", "engines/llama/grammar.py", "engines/llama/wishes.py", "engines/llama/limits.py",
 )
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
