@@ -23,11 +23,11 @@ SHORTEST_SECRET = 32  # bytes: RFC 7518 asks HS256 for a key as long as its hash
 
 
 def access_code(settings: Settings) -> str:
-    """The code that visitors are asked for, "" when only this machine can reach the server.
+    """The code that visitors are asked for, "" where the server asks for none.
 
     Made on the first call and kept in the data folder. Raises SettingsError for a code that is too short or unreadable.
     """
-    if not settings.protected:
+    if settings.mode != "code":
         return ""
     if settings.access_code:
         return _checked(settings.access_code, "WEBBOT_ACCESS_CODE")

@@ -12,6 +12,7 @@ from webbot import __version__
 from webbot.services import Services
 from webbot.settings import ROOT, Settings
 from webbot.web.access import Access
+from webbot.web.chain import Chain
 from webbot.web.conversations import Conversations
 from webbot.web.files import Files
 from webbot.web.languages import page_language
@@ -27,6 +28,7 @@ from webbot.web.pybot import PYBOT_DOOR, PYBOT_HEALTH_DOOR, Pybot
 from webbot.web.requests import measure_requests
 from webbot.web.sessions import install_sessions
 from webbot.web.sharing import Sharing
+from webbot.web.signing import Signing
 from webbot.web.socratic import SOCRATIC_DOOR, Socratic
 from webbot.web.streams import Streams
 from webbot.web.texts import Texts
@@ -62,7 +64,10 @@ def create_app(services: Services) -> Flask:
     Babel(app, locale_selector=lambda: page_language(session.get("language", ""), settings.language))
     install_sessions(app, services.store, settings.session_days)
     measure_requests(app)
-    Access(app, settings, services.access_code)
+    chain = Chain(settings, services.people, services.access_code)
+    app.extensions["people"] = services.people
+    Access(app, settings, chain)
+    app.register_blueprint(Signing(services, chain).blueprint)
     install_problems(app)
     install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR, PYBOT_DOOR, PYBOT_HEALTH_DOOR)
     texts = Texts(settings.texts)

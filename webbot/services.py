@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from webbot.chat.mending import Mending
 from webbot.engines.base import Engine, EngineState
 from webbot.engines.embedder import Embedder
 from webbot.engines.serving import ServingEngine
-from webbot.errors import SettingsError, Unavailable
+from webbot.errors import NotFound, SettingsError, Unavailable
 from webbot.exchange import Coming
 from webbot.messages import Options
 from webbot.models import catalog, control
@@ -30,6 +30,7 @@ from webbot.models.hearing import Hearing
 from webbot.models.household import Household
 from webbot.models.state import ModelState
 from webbot.news import INTERRUPTED
+from webbot.people import People
 from webbot.settings import Settings
 from webbot.shared.asking import SharedEmbedder, SharedModels
 from webbot.speech.segments import Segment, Wishes
@@ -56,6 +57,7 @@ class Services:
     engine: Engine
     chat: Chat
     access_code: str
+    people: People
     closing: threading.Event
     models: Household | SharedModels
     fleet: Fleet | SharedModels
@@ -90,7 +92,7 @@ class Services:
             settings=settings, store=store, models=models, fleet=fleet, engine=ServingEngine(fleet), relay=relay, lock=lock,
             chat=Chat(fleet, store, channels=relay, options=partial(default_options, settings), limits=limits,
                       titles=settings.titles == "auto" and settings.engine != "echo"),
-            access_code=access_code(settings), closing=threading.Event(), purging=Purging(store),
+            access_code=access_code(settings), people=People(store, settings), closing=threading.Event(), purging=Purging(store),
             speech=models.speech if isinstance(models, Household) else None, embedder=models.embedder,
             voices=Voices(speaking if shared is None else speaking / str(os.getpid()), voice=settings.voice,
                           language=settings.speech_language),
@@ -108,6 +110,14 @@ class Services:
             self.models.begin()
             self.control = Control(control.place(self.settings.data), self.models.command)
             self.control.start()
+
+    def part_with(self, person: str) -> None:
+        """Removes a person and everything of theirs, and ends what runs for them. Raises NotFound, and Conflict for the last
+        owner."""
+        self.people.remove(person)
+        for conversation in self.store.conversations(person, limit=1_000_000):
+            with suppress(NotFound):
+                self.chat.delete(person, conversation.id, at_once=True)
 
     # models: see models.household
 

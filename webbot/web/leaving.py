@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import request
 
 from webbot.errors import Problem
+from webbot.web.presence import watch
 
 
 class Left(Problem):
@@ -16,8 +17,11 @@ class Left(Problem):
 
 
 def gone() -> Callable[[], bool]:
-    """A question that can also be asked after the request, while its answer streams. Without a server: never gone."""
-    return request.environ.get("webbot.gone", _stays)
+    """A question that can also be asked after the request, while its answer streams: whether the client has left, or may not be
+    here any more. Without a server: never gone."""
+    left: Callable[[], bool] = request.environ.get("webbot.gone", _stays)
+    ended = watch()
+    return lambda: left() or ended()
 
 
 def _stays() -> bool:

@@ -13,7 +13,8 @@ from flask import Flask, g, request
 
 from webbot.errors import TooMany
 from webbot.settings import Settings
-from webbot.web.access import SAFE, Brake, check_host, check_origin, finish
+from webbot.web.access import SAFE, check_host, check_origin, finish
+from webbot.web.brake import Brake
 from webbot.web.leonid import LEONID_DOOR, Leonid
 from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs

@@ -11,7 +11,7 @@ from flask_babel import gettext
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, SecurityError
 
 from webbot.errors import Problem
-from webbot.web.access import Unwelcome
+from webbot.web.chain import Unwelcome
 from webbot.web.programs import Trouble, program_door
 
 log = logging.getLogger(__name__)

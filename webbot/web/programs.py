@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from flask import Flask, Response, current_app, request
 
@@ -30,12 +30,19 @@ class Trouble:
 class ProgramDoor:
     """A door at `prefixes` and below. `tell` gives an error its wire form; what every error has is added by `refusal`.
 
-    With `checks` the door itself finds out who comes in (a signed token, say); otherwise a key does where one is needed.
+    `scope` is what a person's key must be for, `scopes` the same for some paths. With `checks` the door itself finds out who
+    comes in (a signed token, say); otherwise a key does where one is needed.
     """
 
     prefixes: tuple[str, ...]
     tell: Callable[[Trouble], Response]
     checks: bool = False
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    scope: str = "chat"
+
+    def scope_of(self, path: str) -> str:
+        """What a person's key must be for to open that path."""
+        return next((scope for prefix, scope in self.scopes.items() if path.startswith(prefix)), self.scope)
 
     def refusal(self, trouble: Trouble) -> Response:
         """The error as this door's programs read it, with its status."""

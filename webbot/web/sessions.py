@@ -46,6 +46,19 @@ def forget() -> None:
     cast(StoreSessionInterface, current_app.session_interface).forget(session)
 
 
+def regenerate() -> None:
+    """A new id for this session, so that one that was planted before, or seen by somebody, is worthless."""
+    cast(StoreSessionInterface, current_app.session_interface).regenerate(cast(StoredSession, session))
+
+
+def stored_key(*, fresh: bool = False) -> str:
+    """The key of this session in the store; "" for one that was not stored yet, but with `fresh` its key even then."""
+    known = cast(StoredSession, session)
+    if known.written_at is None and not fresh:
+        return ""
+    return cast(StoreSessionInterface, current_app.session_interface)._get_store_id(known.sid)
+
+
 class StoredSession(ServerSideSession):
     """`written_at` is when the store got it, None when it is not there; `problem` is why it could not be read."""
 

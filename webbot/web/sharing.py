@@ -20,7 +20,7 @@ from webbot.messages import Conversation, Message
 from webbot.services import Services
 from webbot.store.base import Store
 from webbot.web import forms
-from webbot.web.access import Brake
+from webbot.web.brake import Brake
 from webbot.web.problems import translated, wants_json
 from webbot.web.render import answer_html, question_html
 

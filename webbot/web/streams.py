@@ -21,6 +21,7 @@ from webbot.news import list_of
 from webbot.services import Services
 from webbot.web import forms
 from webbot.web.place import read_place
+from webbot.web.presence import watch
 from webbot.web.tab import ListNews, Tab
 from webbot.web.views import Views
 from webbot.web.writing import event
@@ -60,13 +61,17 @@ class Streams:
         return self._respond(tab.events())
 
     def _respond(self, lines: Iterator[str]) -> ResponseReturnValue:
-        return Response(stream_with_context(self._counted(lines)), mimetype="text/event-stream", headers=HEADERS)
+        return Response(stream_with_context(self._counted(lines, watch())), mimetype="text/event-stream", headers=HEADERS)
 
     @staticmethod
-    def _counted(lines: Iterator[str]) -> Iterator[str]:
+    def _counted(lines: Iterator[str], ended: Callable[[], bool]) -> Iterator[str]:
         metrics.streams.inc()
         try:
-            yield from lines
+            for line in lines:  # at least every second
+                yield line
+                if ended():
+                    yield event("signed_out", {})
+                    return
         except Problem as problem:  # the store is away: the tab comes again, and goes on from where it is
             log.info("an event stream ended: %s", problem)
         finally:

@@ -10,7 +10,7 @@ from v1_client import BASE, Program, refusal
 from tests.engines.conftest import until
 from webbot.engines.echo import EchoEngine
 from webbot.errors import BadInput, Unavailable
-from webbot.web.access import program_owner
+from webbot.web.chain import program_owner
 from webbot.web.leaving import Left
 
 LONG = "word " * 300  # the echo engine takes six seconds for it

@@ -20,7 +20,7 @@ from webbot.web.v1.models import Models
 from webbot.web.v1.problems import tell
 from webbot.web.v1.responses import Responses
 
-V1_DOOR = ProgramDoor(prefixes=("/v1",), tell=tell)
+V1_DOOR = ProgramDoor(prefixes=("/v1",), tell=tell, scopes={"/v1/audio": "speech"})
 SWAGGER = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
 
 
