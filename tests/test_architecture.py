@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 TIERS = [
     ["__main__"],
     ["cli"],
-    ["doctor", "manual", "models_command", "server", "store_command", "terminal"],
+    ["doctor", "manual", "models_command", "people_command", "server", "store_command", "terminal"],
     ["webprocess"],
     ["factory"],
     ["web"],
@@ -23,7 +23,7 @@ TIERS = [
     ["makers"],
     ["chat", "models", "people"],
     ["engines", "speech", "store"],
-    ["memory", "auth", "tokens", "certs", "modelhost", "exchange", "reply", "folder", "documents", "relay",
+    ["memory", "auth", "tokens", "safety", "certs", "modelhost", "exchange", "reply", "folder", "documents", "relay",
      "transfer"],
     ["channel", "addresses", "authority", "connection", "progress"],
     ["settings", "errors", "messages", "metrics", "logs", "news", "values"],

@@ -30,6 +30,7 @@ from webbot import certs, folder, logs, makers
 from webbot.auth import token_secret
 from webbot.connection import KEEP_SECONDS
 from webbot.errors import Problem, SettingsError
+from webbot.safety import check_access
 from webbot.settings import Settings
 from webbot.shared.keeping import Keeping
 from webbot.webprocess import CLOSING_SECONDS, WSGI, Apps, Worker
@@ -73,6 +74,7 @@ def run(
     os.umask(0o077)
     logs.configure(settings.log_level)
     token_secret(settings)
+    check_access(settings)
     makers.check(settings)
     check_workers(settings)
     chosen = ports(settings)
