@@ -138,7 +138,7 @@ def test_whoever_does_not_read_is_cut_and_costs_little(server):
     flood = Client.frame(TEXT, json.dumps({"conversation": "x" * 90, "content": "x"}).encode())
     with Asking(server, Authorization="Bearer deaf") as asking:
         asking.sock.settimeout(0.5)
-        with pytest.raises(OSError):  # noqa: PT011 - a reset, or a time-out: it takes no more
+        with pytest.raises(OSError):  # a reset, or a time-out: it takes no more
             for _ in range(100_000):
                 asking.sock.sendall(flood * 100)
     assert web.memory_info().rss - before < 20_000_000

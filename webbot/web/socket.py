@@ -98,7 +98,7 @@ class Socket:
         self._unsent_bytes = len(opening)
         self._lock = threading.Lock()
         self._woken = threading.Event()
-        self._due = self._writes = self._deaf = False
+        self._due = self._writes = self._deaf = self._over = False
         self._ended_at = 0.0
         self._asked_at, self._unanswered = time.monotonic(), 0
 
@@ -114,7 +114,8 @@ class Socket:
         except Exception:
             log.exception("a socket failed")
         finally:
-            self._ended_at = self._ended_at or time.monotonic()
+            with self._lock:
+                self._over, self._ended_at = True, self._ended_at or time.monotonic()
             self.talk.close()
             self.line.cut()
 
@@ -175,6 +176,8 @@ class Socket:
     def wake(self) -> None:
         """The talk may have more to say."""
         with self._lock:
+            if self._over:
+                return
             self._due = True
             writes, self._writes = self._writes, True
         if writes:

@@ -1,4 +1,4 @@
-"""Sockets of our own without a server: one side is the real Socket, the other one speaks raw bytes or is the websockets client."""
+"""Sockets of our own without a server: one side is the real Socket, the other one a client that may break every rule."""
 
 import contextlib
 import os

@@ -58,8 +58,9 @@ def test_a_browser_says_from_where(app, site, status):
 
 
 @pytest.mark.parametrize(("changes", "status"), [
-    ({"Upgrade": None}, 426), ({"Upgrade": "h2c"}, 426), ({"Connection": "keep-alive"}, 426), ({"Sec-WebSocket-Version": "8"}, 426),
-    ({"Sec-WebSocket-Version": None}, 426), ({"Sec-WebSocket-Key": None}, 400), ({"Sec-WebSocket-Key": "short"}, 400),
+    ({"Upgrade": None}, 426), ({"Upgrade": "h2c"}, 426), ({"Connection": "keep-alive"}, 426),
+    ({"Sec-WebSocket-Version": "8"}, 426), ({"Sec-WebSocket-Version": None}, 426),
+    ({"Sec-WebSocket-Key": None}, 400), ({"Sec-WebSocket-Key": "short"}, 400),
     ({"Sec-WebSocket-Key": KEY + "," + KEY}, 400), ({"Sec-WebSocket-Key": "é" * 24}, 400),
 ])
 def test_what_is_no_websocket_is_told_so(app, changes, status):

@@ -89,7 +89,8 @@ def test_a_conversation_lives(ann):
     answer = ann.ask(id)
     found = ann("GET", f"conversations/{id}")
     question, said = found["messages"]
-    assert question == {"id": question["id"], "conversation": id, "from": made["owner"], "content": "one two three", "type": "text"}
+    assert question == {"id": question["id"], "conversation": id, "from": made["owner"], "content": "one two three",
+                        "type": "text"}
     assert said == {"parent_id": question["id"], "id": answer, "conversation": id, "from": "ai", "content": "one two three",
                     "type": "text"}
     changed = ann("PUT", f"conversations/{id}", json={"title": "Another", "pinned": True})
@@ -130,13 +131,13 @@ def test_what_is_somebody_elses_is_not_there(ann, bob):
     ann.upload(id, ("a.txt", b"text"))
     before = ann("GET", f"conversations/{id}")
     for method, path, given in [
-        ("GET", "", {}), ("PUT", "", {"json": {"title": "mine"}}), ("DELETE", "", {}), ("POST", "/summarization", {}),
-        ("GET", "/files", {}), ("POST", "/files", {"data": {"files": (io.BytesIO(b"x"), "x.txt")}}),
-        ("PUT", f"/messages/{answer}/thumbup", {}), ("PUT", f"/messages/{answer}/thumbdown", {}),
+        ("GET", "", dict),
+        ("PUT", "", lambda: {"json": {"title": "mine"}}), ("DELETE", "", dict), ("POST", "/summarization", dict),
+        ("GET", "/files", dict), ("POST", "/files", lambda: {"data": {"files": (io.BytesIO(b"x"), "x.txt")}}),
+        ("PUT", f"/messages/{answer}/thumbup", dict), ("PUT", f"/messages/{answer}/thumbdown", dict),
     ]:
-        told = bob(method, f"conversations/{id}{path}", 404, **given)
-        given = {"data": {"files": (io.BytesIO(b"x"), "x.txt")}} if "data" in given else given
-        assert told == bob(method, f"conversations/nobodys{path}", 404, **given), "and nobody can tell the two apart"
+        told = bob(method, f"conversations/{id}{path}", 404, **given())
+        assert told == bob(method, f"conversations/nobodys{path}", 404, **given()), "and nobody can tell the two apart"
     assert ann("GET", f"conversations/{id}") == before
 
 
@@ -187,8 +188,9 @@ def test_without_a_model_for_titles_the_first_question_is_one(ann):
 
 
 GARBAGE = [
-    b"", b"{", b"[]", b'"title"', b"null", b"\xff\xfe", b'{"title": 1}', b'{"title": ["x"]}', b'{"pinned": "yes"}', b'{"pinned": 1}',
-    b'{"title": "a", "title": "b"}', b'{"title": "\\ud800"}', b'{"title": "\\u0000"}', b'{"titel": "x"}', b'{"pinned": NaN}',
+    b"", b"{", b"[]", b'"title"', b"null", b"\xff\xfe", b'{"title": 1}', b'{"title": ["x"]}',
+    b'{"pinned": "yes"}', b'{"pinned": 1}', b'{"title": "a", "title": "b"}', b'{"title": "\\ud800"}',
+    b'{"title": "\\u0000"}', b'{"titel": "x"}', b'{"pinned": NaN}',
     b'{"title":' * 5000 + b"1" + b"}" * 5000, b'{"title": "' + b"x" * 20_000 + b'"}', b'{"title": "' + b"x" * 500 + b'"}',
     b'{"title": 1' + b"0" * 5000 + b"}", json.dumps({"role": "x"}).encode(),
 ]
@@ -206,7 +208,8 @@ def test_garbage_is_refused_in_the_form_of_this_door(ann, body):
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [
-    ("PATCH", "conversations", 405), ("POST", "userinfo", 405), ("DELETE", "conversations", 405), ("GET", "conversations/%00", 404),
+    ("PATCH", "conversations", 405), ("POST", "userinfo", 405), ("DELETE", "conversations", 405),
+    ("GET", "conversations/%00", 404),
     ("GET", "conversations/" + "x" * 5000, 404), ("GET", "conversations/..%2f..%2fetc", 404), ("GET", "nothing", 404),
     ("GET", "conversations/%ff%fe", 404), ("GET", "chat/x", 404), ("POST", "chat", 405), ("PUT", "conversations/'; drop", 404),
 ])

@@ -75,7 +75,9 @@ def test_the_longest_message_is_taken(pair):
     assert each.client.next() == (TEXT, b"x" * 1000)
 
 
-@pytest.mark.parametrize("frame", [(TEXT, b"{}", True), (TEXT, b"", True), (PING, b"", True), (PONG, b"", True), (TEXT, b"", False)])
+@pytest.mark.parametrize("frame", [
+    (TEXT, b"{}", True), (TEXT, b"", True), (PING, b"", True), (PONG, b"", True), (TEXT, b"", False),
+])
 def test_a_flood_ends_the_socket(pair, frame, watched):
     """A million tiny frames: few are read, the rest is thrown away unseen until the connection is cut."""
     each = pair(frames=50, frames_a_second=1)
@@ -91,7 +93,7 @@ def test_a_flood_ends_the_socket(pair, frame, watched):
     except OSError:
         pass
     assert time.thread_time() - began < 10
-    until(lambda: each.talk.closed.is_set())
+    until(each.talk.closed.is_set)
     assert len(each.talk.heard) <= 50
 
 
@@ -127,7 +129,7 @@ def test_a_silent_client_goes_after_two_pings(pair):
     assert [each.client.next() for _ in range(2)] == [(PING, b"")] * 2
     assert each.client.next()[0] == CLOSE
     each.socket.look(time.monotonic() + 3)
-    until(lambda: each.talk.closed.is_set())
+    until(each.talk.closed.is_set)
 
 
 def test_what_a_client_does_not_read_is_bounded(pair, watched):
@@ -136,7 +138,7 @@ def test_what_a_client_does_not_read_is_bounded(pair, watched):
     for _ in range(200):
         each.socket.send("x" * 1000)
         assert each.socket._unsent_bytes <= 20_000
-    until(lambda: each.talk.closed.is_set())
+    until(each.talk.closed.is_set)
 
 
 def test_a_listener_that_was_cut_off_ends_the_socket(pair):

@@ -34,14 +34,14 @@ def is_upgrade() -> bool:
 
 def check_origin() -> None:
     """Raises NotAllowed for what another site's page has opened. Browsers always say from where; a program need not, as long as
-    it does not come with a visitor's session alone."""
+    it does not come with a visitor's session alone. Where a proxy does the HTTPS, pages are https and requests are not."""
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     if site not in (None, "same-origin", "none"):
         raise NotAllowed(FOREIGN)
     if origin is None:
         if COOKIE in request.cookies and request.authorization is None:
             raise NotAllowed("A socket with a visitor's session must say from which page it comes (Origin).")
-    elif origin.lower() != f"{request.scheme}://{request.host}".lower():
+    elif origin.lower() not in {f"{scheme}://{request.host}".lower() for scheme in (request.scheme, "https")}:
         raise NotAllowed(FOREIGN)
 
 
