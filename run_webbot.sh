@@ -21,7 +21,7 @@ usage() {
 Usage: ./run_webbot.sh [options]              starts the server at https://localhost:8443
        ./run_webbot.sh COMMAND [arguments]    chat, transcribe, models, store, doctor, settings, certs, version
 
-  --lan                  let phones and other machines in: all interfaces, an access code, a help page for phones
+  --lan                  let phones and other machines in: all interfaces, for people you invite, a help page for phones
   --port PORT            another port than 8443
   --model NAME-OR-PATH   the language model: a name from `./run_webbot.sh models`, a name on the hub, or a folder
   --install              only make the environment and install the packages
