@@ -24,7 +24,7 @@ from webbot.web.pages import THEMES, Pages
 from webbot.web.phone import create_phone_app
 from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
-from webbot.web.pybot import PYBOT_DOOR, PYBOT_HEALTH_DOOR, Pybot
+from webbot.web.pybot import PYBOT_DOOR, Pybot
 from webbot.web.requests import measure_requests
 from webbot.web.sessions import install_sessions
 from webbot.web.sharing import Sharing
@@ -69,7 +69,7 @@ def create_app(services: Services) -> Flask:
     Access(app, settings, chain)
     app.register_blueprint(Signing(services, chain).blueprint)
     install_problems(app)
-    install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR, PYBOT_DOOR, PYBOT_HEALTH_DOOR)
+    install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR, PYBOT_DOOR)
     texts = Texts(settings.texts)
     views = Views(services, texts)
     pages = Pages(services, texts, views)

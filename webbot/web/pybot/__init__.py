@@ -4,6 +4,6 @@
 `sockets` counts and watches them, `talk` is what is said over one, `sent` what a client may say; `titles` names conversations.
 """
 
-from webbot.web.pybot.door import PYBOT_DOOR, PYBOT_HEALTH_DOOR, Pybot
+from webbot.web.pybot.door import PYBOT_DOOR, Pybot
 
-__all__ = ["PYBOT_DOOR", "PYBOT_HEALTH_DOOR", "Pybot"]
+__all__ = ["PYBOT_DOOR", "Pybot"]

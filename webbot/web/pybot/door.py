@@ -9,11 +9,12 @@ from webbot.connection import Connection
 from webbot.services import Services
 from webbot.web import files as page_files
 from webbot.web.access import claim
+from webbot.web.presence import watch
 from webbot.web.programs import ProgramDoor, Trouble
 from webbot.web.pybot import handshake
 from webbot.web.pybot.conversations import Conversations
 from webbot.web.pybot.files import Files
-from webbot.web.pybot.person import left, profile, user
+from webbot.web.pybot.person import profile, user
 from webbot.web.pybot.sockets import Seat, Sockets
 from webbot.web.pybot.talk import SocketTalk
 from webbot.web.pybot.titles import Titles
@@ -28,9 +29,10 @@ def tell(trouble: Trouble) -> Response:
     return jsonify(detail=trouble.sentence)
 
 
-# /api and /api/ui are the page of /v1's document. Nobody needs to say who they are to ask whether the server lives.
-PYBOT_DOOR = ProgramDoor(prefixes=("/api/userinfo", "/api/conversations", "/api/chat"), tell=tell)
-PYBOT_HEALTH_DOOR = ProgramDoor(prefixes=("/api/healthz",), tell=tell, checks=True)
+# /api and /api/ui are the page of /v1's document.
+PYBOT_DOOR = ProgramDoor(
+    prefixes=("/api/healthz", "/api/userinfo", "/api/conversations", "/api/chat"), tell=tell, scope="conversations",
+)
 
 
 class Pybot:
@@ -51,7 +53,7 @@ class Pybot:
         self.limits = Limits(message_bytes=ESCAPED * services.settings.question_bytes + FRAME_OVERHEAD)
 
     def healthz(self) -> ResponseReturnValue:
-        """200 as long as this process answers at all."""
+        """200 as long as this process answers at all; nobody needs to say who they are."""
         return jsonify("OK")
 
     def userinfo(self) -> ResponseReturnValue:
@@ -68,13 +70,13 @@ class Pybot:
             return self.plain()
         handshake.check_origin()
         key = handshake.key()
-        owner, name, is_left = claim(), user(), left()
+        owner, name, has_left = claim(), user(), watch()
         self.sockets.check(owner)
 
         def run(connection: Connection, headers: list[tuple[str, str]]) -> None:
             def talk(socket: Socket) -> SocketTalk:
                 return SocketTalk(self.services, self.titles, owner, name, socket.send, socket.wake)
 
-            self.sockets.run(Seat(owner, Socket(connection, accepted(key, headers), self.limits, talk), is_left))
+            self.sockets.run(Seat(owner, Socket(connection, accepted(key, headers), self.limits, talk), has_left))
 
         return handshake.Opened(run)
