@@ -8,8 +8,9 @@ import pytest
 from tests.chat.conftest import Heard, WatchedEcho, shown
 from tests.engines.conftest import messages, until
 from webbot.chat.allowance import Unlimited
+from webbot.engines.base import EngineState
 from webbot.engines.fair import FairEngine
-from webbot.errors import TooMany, Unavailable
+from webbot.errors import TooLong, TooMany, Unavailable
 from webbot.messages import Cancelled, Delta, Finished, Message, Options, Queued
 from webbot.metrics import REGISTRY
 from webbot.reply import follow
@@ -136,6 +137,31 @@ def test_many_at_once_are_admitted_up_to_the_bounds_and_the_rest_store_nothing(m
     assert not any(shown(store, key, "many") for key in refused)
 
 
+def test_what_is_refused_for_another_reason_keeps_no_place(make_line, held, store):
+    chat = make_line(queue_owner=1, allowance=Book(0))
+    held.free.set()
+    talk = chat.create("ann", "")
+    for _ in range(9):
+        with pytest.raises(TooLong):
+            chat.ask("ann", talk.id, "word " * 9000)
+        with pytest.raises(TooMany, match="Enough"):
+            chat.ask("ann", talk.id, "hello")
+    chat.allowance = Unlimited()
+    assert chat.ask("ann", talk.id, "hello").wait(5)
+    assert not chat.engines.line._kept
+
+
+def test_who_leaves_while_the_model_loads_keeps_no_place(make_line, held):
+    chat = make_line(queue_owner=1)
+    held.state = lambda: EngineState(name="echo", status="loading")
+    for _ in range(9):
+        talk = chat.create("ann", "")
+        chat.ask("ann", talk.id, "hello")
+        assert len(chat.engines.line._kept) == 1
+        assert chat.stop("ann", talk.id)
+    assert not chat.engines.line._kept
+
+
 def test_a_spoken_question_says_so_to_the_model(make_line, held, store):
     chat = make_line()
     held.free.set()
@@ -147,7 +173,7 @@ def test_a_spoken_question_says_so_to_the_model(make_line, held, store):
 
 def test_programs_see_signs_of_life_while_they_wait(make_line, held):
     chat = make_line()
-    with waiting(chat) as (_, reply, _):
+    with waiting(chat):
         parts = chat.programs.answers("cid", messages("hello"), Options())
         assert [next(parts) for _ in range(3)] == [(0, Delta(""))] * 3
         held.free.set()

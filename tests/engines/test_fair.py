@@ -56,23 +56,24 @@ def held():
 @pytest.fixture(autouse=True)
 def nobody_left():
     yield
-    while Asking.everybody:
-        Asking.everybody.pop().leave()
+    while ASKING:
+        ASKING.pop().leave()
 
 
 def fair(engine, parallel=1, queue=64, queue_owner=8, **given):
     return FairEngine(engine, parallel, queue, queue_owner, **given)
 
 
+ASKING = []
+
+
 class Asking:
     """One that asks and has its place from now on, until the end of the test."""
-
-    everybody = []
 
     def __init__(self, engine, owner, text="Hello", **options):
         self.parts = engine.answer(messages(text, role=""), Options(**options), owner=owner)
         self.first = next(self.parts)
-        self.everybody.append(self)
+        ASKING.append(self)
 
     def step(self):
         return next(self.parts)

@@ -112,8 +112,8 @@ class Completing:
     def _check_allowance(self, engine: Engine, owner: str) -> None:
         """Counts what is asked, but for what finds no room: that is refused first."""
         if not isinstance(self.allowance, Unlimited):
-            admitted(engine, owner)
-            allowances.ask(self.allowance, owner)
+            with admitted(engine, owner):
+                allowances.ask(self.allowance, owner)
 
     @staticmethod
     def _paid(spending: Spending, parts: Iterator[Queued | Part]) -> Generator[Part]:

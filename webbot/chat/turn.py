@@ -16,7 +16,7 @@ from webbot.chat.growing import Growing
 from webbot.chat.seam import Seam
 from webbot.chat.sight import Sight, budget_of
 from webbot.chat.titles import title_of
-from webbot.chat.waiting import admitted, measured, woken
+from webbot.chat.waiting import measured, woken
 from webbot.chat.wishes import GO_ON
 from webbot.engines.base import Engine, EngineState
 from webbot.errors import Problem, TooLong, Unavailable
@@ -75,16 +75,15 @@ class Turn:
         self.allowance = allowance or Unlimited()
         self.asked, self.about, self.question = asked, asked.about, asked.question
         self.window: Window | None = None
-        self.finished = False
+        self.finished = self._in_line = False
 
     # before it begins
 
     def look(self, check_role: bool) -> None:
-        """What the model sees, where it is ready; what speaks against the turn is raised: Unavailable, TooLong, TooMany."""
+        """What the model sees, where it is ready; what speaks against the turn is raised: Unavailable, TooLong."""
         state = woken(self.engine)
         if state.status == "failed":
             raise Unavailable(state.sentence or "The language model is not running.", retry_after=5)
-        admitted(self.engine, self.about.owner)
         if state.status == "ready":
             if check_role and self.about.role:
                 memory.check_role(self.sight.role_tokens(self.about.role, self.engine, state), budget_of(state))
@@ -171,6 +170,16 @@ class Turn:
         except Exception:
             answer.end("failed", error="The answer ended unexpectedly. Please try again.")
             raise
+        finally:
+            if not self._in_line:
+                self._give_back()
+
+    def _give_back(self) -> None:
+        """The place in the line is not needed any more."""
+        try:
+            self.engine.give_back(self.about.owner)
+        except Problem as problem:
+            log.debug("a place stays kept for a moment: %s", problem)
 
     def _counted(self, text: str) -> dict[str, Any]:
         """The tokens of an answer, stored with it: else the memory would store them right after it, with a second write."""
@@ -201,6 +210,7 @@ class Turn:
         options = self._options(state, window, limit)
         seam = Seam(earlier.text) if earlier is not None and wish else None
         spending = Spending(self.allowance, reply.owner, self.engine, window.context - window.reserve)
+        self._in_line = True
         try:
             for event in measured(self.engine.answer(prompt, options, owner=reply.owner)):
                 spending.hear(event)

@@ -20,6 +20,7 @@ from webbot.chat.completing import Completing
 from webbot.chat.conversations import Conversations, Limits
 from webbot.chat.titling import Titling
 from webbot.chat.turn import CUT, Asked, Turn
+from webbot.chat.waiting import admitted
 from webbot.engines.base import Engines, EngineState
 from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong, Unavailable
 from webbot.messages import Conversation, Message, Options
@@ -117,9 +118,10 @@ class Chat(Conversations):
         if self.titling is not None:
             self.titling.hush()
         turn = Turn(self.store, self.sight, self.channels, engine, asked, self.allowance)
-        turn.look(check_role)
-        allowances.ask(self.allowance, owner)
-        question, answer = self._ended(owner, key, lambda: begin(turn.question))
+        with admitted(engine, owner):
+            turn.look(check_role)
+            allowances.ask(self.allowance, owner)
+            question, answer = self._ended(owner, key, lambda: begin(turn.question))
         turn.begun(question)
         after = self.store.message(owner, key, question.parent).number if question.parent else 0
         reply = Reply(owner, key, turn.question, answer, after=after, grace=self.limits.grace)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
 from webbot import metrics
 from webbot.engines.base import Engine, EngineState
-from webbot.errors import TooMany, Unavailable
+from webbot.errors import Problem, TooMany, Unavailable
 from webbot.messages import Called, Delta, Finished, Queued
 
 PATIENCE_SECONDS = 60.0
@@ -43,12 +43,20 @@ def ready(engine: Engine) -> EngineState:
         time.sleep(TICK_SECONDS)
 
 
-def admitted(engine: Engine, owner: str) -> None:
-    """Keeps a place in the engine's line for what this owner is about to ask. Raises TooMany where there is none."""
+@contextmanager
+def admitted(engine: Engine, owner: str) -> Iterator[None]:
+    """A place in the engine's line is kept for what this owner is about to ask; where something goes wrong meanwhile it is given
+    back. Raises TooMany where there is none."""
     try:
         engine.room(owner)
     except TooMany:
         metrics.refused.labels("queue").inc()
+        raise
+    try:
+        yield
+    except BaseException:
+        with suppress(Problem):
+            engine.give_back(owner)
         raise
 
 

@@ -79,6 +79,9 @@ class Engine(ABC):
         """Whoever is about to ask for that owner may ask this first: where nothing is raised a place is kept for some seconds.
         Raises TooMany when the owner could not even wait now."""
 
+    def give_back(self, owner: str) -> None:
+        """The place that `room` kept is not needed: nothing will be asked."""
+
     @abstractmethod
     def answer(
         self, messages: Sequence[Message], options: Options, *, owner: str = ""

@@ -47,6 +47,9 @@ class FairEngine(Engine):
     def room(self, owner: str) -> None:
         self.line.room(owner)
 
+    def give_back(self, owner: str) -> None:
+        self.line.give_back(owner)
+
     def answer(
         self, messages: Sequence[Message], options: Options, *, owner: str = ""
     ) -> Iterator[Queued | Delta | Called | Finished]:

@@ -78,12 +78,15 @@ class FairLine:
             self._check(owner)
             self._kept.append((time.monotonic() + KEPT_SECONDS, owner))
 
+    def give_back(self, owner: str) -> None:
+        """The place that was kept is not needed."""
+        with self._lock:
+            self._take(owner)
+
     def enter(self, place: Place) -> None:
         """Puts the place into the line, or to work at once. Raises what `room` raises; whoever came in calls `leave`."""
         with self._lock:
-            kept = next((kept for kept in self._kept if kept[1] == place.owner), None)
-            if kept is not None:
-                self._kept.remove(kept)
+            self._take(place.owner)
             self._check(place.owner)
             self._rounds.add(place, {working.owner for working in self._working})
             self._call()
@@ -128,6 +131,12 @@ class FairLine:
             place.began = time.monotonic()
             self._working.add(place)
             place.called.set()
+
+    def _take(self, owner: str) -> None:
+        """One place less is kept for that owner."""
+        kept = next((kept for kept in self._kept if kept[1] == owner), None)
+        if kept is not None:
+            self._kept.remove(kept)
 
     def _check(self, owner: str) -> None:
         self.check_open()

@@ -73,6 +73,11 @@ class OnDemandEngine(Engine):
         if engine is not None:
             engine.room(owner)
 
+    def give_back(self, owner: str) -> None:
+        engine = self._engine
+        if engine is not None:
+            engine.give_back(owner)
+
     def answer(
         self, messages: Sequence[Message], options: Options, *, owner: str = ""
     ) -> Iterator[Queued | Delta | Called | Finished]:

@@ -26,6 +26,9 @@ class ServingEngine(Engine):
     def room(self, owner: str) -> None:
         self.engines.engine().room(owner)
 
+    def give_back(self, owner: str) -> None:
+        self.engines.engine().give_back(owner)
+
     def answer(
         self, messages: Sequence[Message], options: Options, *, owner: str = ""
     ) -> Iterator[Queued | Delta | Called | Finished]:

@@ -197,6 +197,9 @@ class SharedEngine(Engine):
     def room(self, owner: str) -> None:
         self.asking.value("room", name=self.name, owner=owner)
 
+    def give_back(self, owner: str) -> None:
+        self.asking.value("give back", name=self.name, owner=owner)
+
     def busy(self) -> int:
         try:
             return self.asking.value("busy", name=self.name)

@@ -90,8 +90,8 @@ class Keeper:
         elif wanted == "wake":
             engine.wake()
             yield {"value": None}
-        elif wanted == "room":
-            engine.room(request["owner"])
+        elif wanted in ("room", "give back"):
+            (engine.room if wanted == "room" else engine.give_back)(request["owner"])
             yield {"value": None}
         elif wanted == "busy":
             yield {"value": engine.busy()}
