@@ -6,10 +6,14 @@ import ssl
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.live.conftest import LiveServer
+from webbot import makers
+from webbot.people.people import People
+from webbot.settings import load
+from webbot.store import address
 
 pytestmark = pytest.mark.slow
 WORDS = [f"word{number}" for number in range(60)]
@@ -28,9 +32,9 @@ def server(tmp_path_factory):
 class Pybot:
     """What a client of Pybot does: REST, and one socket for all conversations."""
 
-    def __init__(self, server):
-        self.server = server
-        self.http = httpx.Client(base_url=f"{server.url}/api", verify=False, timeout=30)
+    def __init__(self, server, **headers):
+        self.server, self.headers = server, headers
+        self.http = httpx.Client(base_url=f"{server.url}/api", verify=False, timeout=30, headers=headers)
 
     def call(self, method, path, status=200, **given):
         answer = self.http.request(method, path, **given)
@@ -45,7 +49,8 @@ class Pybot:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         address = self.server.url.replace("https", "wss") + "/api/chat"
-        with connect(address, ssl=context, origin=self.server.url, compression="deflate") as connection:
+        given = {"ssl": context, "origin": self.server.url, "compression": "deflate", "additional_headers": self.headers}
+        with connect(address, **given) as connection:
             assert not connection.protocol.extensions, "nothing is compressed"
             yield Socket(connection)
 
@@ -203,6 +208,57 @@ def test_every_bad_frame_is_an_error_frame_and_the_socket_stays(pybot):
         socket.ask(id, "still here")
         assert text_of(socket.until("stream/end")) == "still here"
         assert len(pybot.call("GET", f"/conversations/{id}")["messages"]) == 4
+
+
+@pytest.fixture
+def household(tmp_path):
+    """A server with persons, whom the test sees in its database: (server, people)."""
+    server = LiveServer(tmp_path, access="invite")
+    server.start(ready=False)
+    try:
+        with contextlib.closing(makers.open_store(address.in_folder(server.folder / "data"))) as store:
+            yield server, People(store, load({}))
+    finally:
+        server.stop()
+
+
+def test_sockets_end_with_what_let_somebody_in(household):
+    """A key that is revoked, a person who is removed, a device that is signed out: 4401. Whoever else is there stays."""
+    server, people = household
+    ann, bob = people.add("Ann", "owner"), people.add("Bob")
+
+    def program(person, *scopes):
+        key, secret = people.keys.make(person.id, "a program", scopes)
+        return key, Pybot(server, Authorization=f"Bearer {secret}")
+
+    revoked, by_key = program(ann, "conversations")
+    _, of_bob = program(bob, "conversations")
+    _, stays = program(ann, "conversations")
+    assert stays.call("GET", "/userinfo") == {"userid": ann.id, "username": "Ann", "email": None}
+    signed_in = server.visitor().http
+    signed_in.post(f"/join/{people.invitations.link(ann.id)[1]}")
+    cookie = "; ".join(f"{each.name}={each.value}" for each in signed_in.cookies.jar)
+    by_session = Pybot(server, Cookie=cookie)
+    id = by_session.create("Ann's")
+    (device,) = people.devices.of(ann.id)
+
+    _, narrow = program(ann, "speech")
+    assert narrow.call("GET", "/conversations", 403)["detail"]
+    for refused, status in ((narrow, 403), (Pybot(server), 401), (Pybot(server, Authorization="Bearer wb-none"), 401)):
+        with pytest.raises(InvalidStatus) as told, refused.socket():
+            pass
+        assert told.value.response.status_code == status
+
+    with by_key.socket() as one, of_bob.socket() as two, by_session.socket() as three, stays.socket() as four:
+        two.ask(id, "What does Ann say?")
+        two.ask("nobodys", "What does nobody say?")
+        assert two.next()["content"] == two.next()["content"], "what is Ann's is not there for Bob"
+        people.keys.revoke(ann.id, revoked.id)
+        people.remove(bob.id)
+        people.devices.sign_out(ann.id, device.id)
+        assert [socket.closed() for socket in (one, two, three)] == [4401] * 3
+        four.ask(id, "Still there?")
+        assert text_of(four.until("stream/end")) == "Still there?"
 
 
 def test_the_server_stops_in_order(pybot, server):
