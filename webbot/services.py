@@ -88,11 +88,12 @@ class Services:
         limits = Limits(question_bytes=settings.question_bytes, max_answer=settings.max_answer, grace=settings.grace,
                         file_megabytes=settings.max_file)
         speaking = settings.data / "run" / "speaking"
+        people = People(store, settings)
         services = cls(
             settings=settings, store=store, models=models, fleet=fleet, engine=ServingEngine(fleet), relay=relay, lock=lock,
             chat=Chat(fleet, store, channels=relay, options=partial(default_options, settings), limits=limits,
-                      titles=settings.titles == "auto" and settings.engine != "echo"),
-            access_code=access_code(settings), people=People(store, settings), closing=threading.Event(), purging=Purging(store),
+                      titles=settings.titles == "auto" and settings.engine != "echo", allowance=people.usage),
+            access_code=access_code(settings), people=people, closing=threading.Event(), purging=Purging(store),
             speech=models.speech if isinstance(models, Household) else None, embedder=models.embedder,
             voices=Voices(speaking if shared is None else speaking / str(os.getpid()), voice=settings.voice,
                           language=settings.speech_language),

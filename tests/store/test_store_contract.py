@@ -53,6 +53,15 @@ class TestConversations:
         assert [c.title for c in store.conversations("ann")] == ["two", "one", "three"]
         assert [c.title for c in store.conversations("ann", limit=1, offset=1)] == ["one"]
 
+    def test_they_are_counted(self, store, talk):
+        kept, gone = store.create_conversation("ann"), store.create_conversation("ann")
+        store.create_conversation("bob")
+        store.delete_conversation("ann", gone.id)
+        assert (store.count("ann"), store.count("bob"), store.count("eve"), store.count()) == (2, 1, 0, 3)
+        store.restore_conversation("ann", gone.id)
+        store.delete_conversation("ann", kept.id, at_once=True)
+        assert (store.count("ann"), store.count()) == (2, 3)
+
     def test_the_order_survives_a_clock_that_jumps_back(self, store, monkeypatch):
         store.create_conversation("ann", title="before")
         now = time.time()
@@ -402,6 +411,7 @@ class TestOwners:
         "shared": lambda s, talk, answer, file: s.shared("eve", talk.id),
         "unshare": lambda s, talk, answer, file: s.unshare("eve", talk.id),
         "conversations": None,  # answers with nothing, see below
+        "count": None,  # with a number (test_they_are_counted)
         "hand_over": None,  # takes all that the owner has, whatever it is (test_store_handing.py)
         "create_conversation": None,  # these two make the owner's own
         "add_conversation": None,

@@ -13,7 +13,10 @@ from webbot.people import entries
 from webbot.people.devices import Devices
 from webbot.people.invitations import Invitations
 from webbot.people.keys import Keys
+from webbot.people.library import Library
+from webbot.people.passkeys import Passkeys
 from webbot.people.person import RANKS, Person, Rank, Via, name_of
+from webbot.people.usage import Usage
 from webbot.settings import Settings
 from webbot.store.base import Entry, Store
 
@@ -32,6 +35,9 @@ class People:
         self.devices = Devices(store)
         self.invitations = Invitations(store)
         self.keys = Keys(store)
+        self.library = Library(store, settings.question_bytes)
+        self.passkeys = Passkeys(store)
+        self.usage = Usage(store, settings, self.find)
 
     def all(self) -> Sequence[Person]:
         """In the order in which they came."""
@@ -178,7 +184,7 @@ class People:
 
 
 LINK_GONE = "This link does not work any more: it was used, has ended, or was taken back. Please ask for a new one."
-OWNED = ("key", "passkey", "role")
+OWNED = ("key", "passkey", "role", "shared role")
 
 
 def id_of(via: str, subject: str) -> str:

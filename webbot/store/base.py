@@ -98,6 +98,10 @@ class Store(ABC):
         word perhaps only begun, without regard to case (store/words.py says what a word is)."""
 
     @abstractmethod
+    def count(self, owner: str | None = None) -> int:
+        """How many conversations that owner has, or all owners together; deleted ones do not count."""
+
+    @abstractmethod
     def change_conversation(
         self, owner: str, conversation: str, *, only_version: int | None = None, **changes: object
     ) -> Conversation:

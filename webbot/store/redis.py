@@ -81,6 +81,9 @@ class RedisStore(Store):
     ) -> Sequence[Conversation]:
         return conversations.listed(self._talks, owner, search, limit, offset)
 
+    def count(self, owner: str | None = None) -> int:
+        return conversations.count(self._talks, owner)
+
     def change_conversation(
         self, owner: str, conversation: str, *, only_version: int | None = None, **changes: object
     ) -> Conversation:

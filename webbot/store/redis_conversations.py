@@ -79,6 +79,15 @@ def listed(talks: Talks, owner: str, search: str, limit: int, offset: int) -> Se
     return conversations_from(joined)
 
 
+def count(talks: Talks, owner: str | None) -> int:
+    """How many the owner has; None: all owners."""
+    if owner is not None:
+        (found,) = talks.server.ask(("ZCARD", keys.owners_list(owner)))
+        return int(found)
+    every, deleted = talks.server.ask(("ZCARD", keys.CONVERSATIONS), ("ZCARD", keys.DELETED))
+    return max(0, int(every) - int(deleted))
+
+
 def change(
     talks: Talks, owner: str, conversation: str, only_version: int | None, changes: dict[str, Any]
 ) -> Conversation:

@@ -74,6 +74,9 @@ class SqlStore(Store):
     ) -> Sequence[Conversation]:
         return self._database.read(lambda c: searching.list_conversations(c, owner, search, limit, offset))
 
+    def count(self, owner: str | None = None) -> int:
+        return self._database.read(lambda c: conversation_rows.count(c, owner))
+
     def change_conversation(
         self, owner: str, conversation: str, *, only_version: int | None = None, **changes: object
     ) -> Conversation:

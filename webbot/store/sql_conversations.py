@@ -60,6 +60,13 @@ def owner_of(connection: Connection, conversation: str) -> str:
     return owner
 
 
+def count(connection: Connection, owner: str | None) -> int:
+    """How many the owner has; None: all owners."""
+    mine = [] if owner is None else [conversations.c.owner == owner]
+    query = select(func.count()).select_from(conversations).where(conversations.c.deleted_at.is_(None), *mine)
+    return connection.scalar(query) or 0
+
+
 def make(connection: Connection, owner: str, **values: Any) -> str:
     """A new conversation, at the owner's first place unless `place` is given; returns its id."""
     made, now = new_id(), time.time()
