@@ -1,4 +1,4 @@
-"""Who waits for whom: people who ask one model without pause, and one who sends ten thousand questions. Run it alone on the machine.
+"""Who waits for whom: people who ask one model without pause, and one who sends ten thousand questions. Run it alone.
 
     python benchmarks/fairness.py [--rounds 20] [--flood 10000]
 
@@ -104,7 +104,9 @@ def crowd(kind: str, rounds: int) -> dict[str, dict[str, float]]:
             people.ask("fifth", SHORT)
 
     names = ["ann", "ben", "cem", {"all alike": "dan", "one by voice": "voice", "one with a pile": "pile"}[kind]]
-    askers = [threading.Thread(target=without_pause, args=(name,)) for name in names for _ in range(PILE if name == "pile" else 1)]
+    askers = [
+        threading.Thread(target=without_pause, args=(name,)) for name in names for _ in range(PILE if name == "pile" else 1)
+    ]
     askers.append(threading.Thread(target=now_and_then))
     for asker in askers:
         asker.start()

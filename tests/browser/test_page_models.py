@@ -81,6 +81,28 @@ def test_stop_ends_the_waiting(visit, server):
     expect(talk.page.locator(".preparing")).to_have_count(0)
 
 
+def test_an_answer_waits_for_its_turn_and_one_without_room_keeps_its_text(visit, server):
+    talk = visit(server)
+    page, chat = talk.page, server.services.chat
+    assert talk.ask("hello") == "hello"
+    server.models.made["starter"].pause = 0.05
+    line = server.services.fleet.members["starter"][1]._engine
+    line.parallel = line.line.queue_owner = 1
+    before = chat.ask("somebody", chat.create("somebody", "").id, "word " * 400)
+    talk.begin("my question")
+    expect(talk.last.locator(".queued")).to_have_text(re.compile(r"^\s*You are next, in about \d+ s\s*$"))
+    expect(page.locator("#told")).to_have_text("Others asked before you. Your answer comes after theirs.")
+    late, other = talk.tab(), talk.tab("/")
+    expect(late.last.locator(".queued")).to_contain_text("You are next")
+    other.box.fill("no room for this")
+    other.box.press("Enter")
+    expect(other.page.locator("main")).to_contain_text("questions of yours are waiting already")
+    expect(other.box).to_have_value("no room for this")
+    before.stop()
+    assert talk.answer() == late.answer() == "my question"
+    expect(page.locator(".queued")).to_have_count(0)
+
+
 def test_without_script(visit, server):
     talk = visit(server, java_script_enabled=False)
     talk.box.fill("hello")
