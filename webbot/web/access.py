@@ -1,7 +1,7 @@
 """Who may come in, and whose conversations a visitor sees.
 
-Covered: foreign host names, requests from other sites' pages, a brake on how fast one visitor may ask, the headers that every
-answer carries. Who is there, `chain` says.
+Covered: foreign host names, a brake on how fast one visitor may ask, the headers that every answer carries. Who is there, `chain`
+says, and from which page a request comes, `origins`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import math
 import re
 import secrets
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request, session
 from werkzeug.exceptions import SecurityError
 
 from webbot.addresses import host_name, lan_addresses
-from webbot.errors import NotAllowed, TooMany
+from webbot.errors import TooMany
 from webbot.settings import Settings
 from webbot.web.brake import Brake
-from webbot.web.chain import Chain, Unwelcome
+from webbot.web.chain import Chain, Unwelcome, bearer
+from webbot.web.origins import SAFE, Listed, check_origin
 from webbot.web.presence import NOBODY, require_owner
 from webbot.web.programs import program_door
 
+WHOLE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)", re.ASCII)  # an address that names scheme and host
 PORT = re.compile(r":\d+$")  # the port of a host name; an IPv6 address ends with a bracket
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN = frozenset({"static", "operation.healthz", "pybot.healthz", "sharing.read"})
 # What changes something for everybody; where there are persons, only owners may. The blueprint "owner" checks by itself.
 OWNERS_ONLY = frozenset({
@@ -62,13 +62,24 @@ class Access:
         self.changes = Brake(settings.rate_limit)
         self.calls = Brake(settings.program_rate_limit)
         self.hosts = frozenset(name.lower() for name in known_hosts(settings))
+        self.listed = Listed(settings.v1_origins)
         app.before_request(self._check)
         app.after_request(self._finish)
 
-    def _check(self) -> None:
+    def _check(self) -> Response | None:
         g.request_id = secrets.token_hex(8)
         check_host(self.hosts)
-        check_origin()
+        g.elsewhere = self.listed.origin()
+        if not g.elsewhere:
+            check_origin()
+        elif preflight := self.listed.preflight():
+            return preflight
+        elif not bearer():
+            raise Unwelcome("A page elsewhere needs a key (Authorization: Bearer ...).", code="invalid_api_key")
+        self._identify()
+        return None
+
+    def _identify(self) -> None:
         if request.endpoint in OPEN or request.blueprint == "signing":
             return
         door = program_door()
@@ -113,6 +124,7 @@ class Access:
             response.headers["X-RateLimit-Limit-Requests"] = str(self.calls.most)
             response.headers["X-RateLimit-Remaining-Requests"] = str(left)
             response.headers["X-RateLimit-Reset-Requests"] = f"{wait:.3f}s"
+        self.listed.finish(response, g.get("elsewhere", ""))
         return finish(response)
 
 
@@ -124,24 +136,13 @@ def claim() -> str:
     return g.owner
 
 
-def check_origin() -> None:
-    """Refuses what another site's page sends. Browsers tell it in one of two headers; programs send neither."""
-    site = request.headers.get("Sec-Fetch-Site")
-    changes = request.method not in SAFE or request.path == "/session_out" or request.path.endswith("/events")
-    if not changes:
-        return
-    if site in ("same-origin", "none"):
-        return
-    if site is not None:
-        raise NotAllowed("This request came from another site's page and was refused.")
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin)[:2] != (request.scheme, request.host):
-        raise NotAllowed("This request came from another site's page and was refused.")
-
-
 def check_host(names: Collection[str]) -> None:
-    """Raises SecurityError for a host name that is not among `names`. Flask's own check reads no IPv6 addresses."""
+    """Raises SecurityError for a host name that is not among `names`, or another one than that of the address (a request may name
+    it whole). Flask's own check reads no IPv6 addresses."""
     if PORT.sub("", request.host).lower() not in names:
+        raise SecurityError
+    whole = WHOLE.match(request.environ.get("RAW_URI", "/"))
+    if whole is not None and whole[1].lower() != request.host.lower():
         raise SecurityError
 
 

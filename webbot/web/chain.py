@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 
-from flask import request, session
+from flask import g, request, session
 
 from webbot.auth import same_code
 from webbot.errors import NotAllowed, TooMany
@@ -56,15 +56,16 @@ class Chain:
     # nobody is asked
 
     def browser(self) -> Presence | None:
-        owner = "home" if self.settings.owner == "home" else session.get("owner", "")
+        """A listed page elsewhere is a program: what its browser has for this server is not meant."""
+        owner = "home" if self.settings.owner == "home" else "" if g.get("elsewhere") else session.get("owner", "")
         if program_door() is not None and not owner:
-            return Presence(owner=program_owner(_bearer()), by="program")
+            return Presence(owner=program_owner(bearer()), by="program")
         return Presence(owner=owner, by="browser", session=stored_key())
 
     # the access code
 
     def entered(self) -> Presence | None:
-        given = _bearer()
+        given = bearer()
         if given:
             if not self.right_code(given):
                 return None
@@ -93,7 +94,7 @@ class Chain:
     # persons
 
     def api_key(self) -> Presence | None:
-        given, door = _bearer(), program_door()
+        given, door = bearer(), program_door()
         if not given or (door is not None and door.checks):
             return None
         self.refuse_guesser()
@@ -149,6 +150,7 @@ def program_owner(key: str) -> str:
     return "k-" + hashlib.sha256(b"program " + key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _bearer() -> str:
+def bearer() -> str:
+    """The key that the request brings, "" without one."""
     given = request.authorization
     return given.token if given is not None and given.type == "bearer" and given.token else ""

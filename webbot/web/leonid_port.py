@@ -13,9 +13,10 @@ from flask import Flask, g, request
 
 from webbot.errors import TooMany
 from webbot.settings import Settings
-from webbot.web.access import SAFE, check_host, check_origin, finish
+from webbot.web.access import check_host, finish
 from webbot.web.brake import Brake
 from webbot.web.leonid import LEONID_DOOR, Leonid
+from webbot.web.origins import SAFE, check_origin
 from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
 from webbot.web.requests import measure_requests
