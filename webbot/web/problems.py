@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, SecurityError
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, RequestEntityTooLarge, SecurityError
 
 from webbot.errors import Problem
 from webbot.web.chain import Unwelcome
@@ -70,6 +70,8 @@ def _http(error: HTTPException) -> ResponseReturnValue:
         return error
     if isinstance(error, SecurityError):
         return _foreign_host()
+    if isinstance(error, InternalServerError):  # what failed while another failure was told
+        _log(error.original_exception or error)
     told = 413 if isinstance(error, RequestEntityTooLarge) else status
     answer = current_app.make_response(_tell(status, SENTENCES.get(told, SENTENCES[400] if status < 500 else UNEXPECTED)))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
@@ -89,8 +91,12 @@ def _foreign_host() -> ResponseReturnValue:
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
-    log.error("request %s failed: %s %s", g.get("request_id", "-"), request.method, request.path, exc_info=error)
+    _log(error)
     return _tell(500, UNEXPECTED)
+
+
+def _log(error: BaseException) -> None:
+    log.error("request %s failed: %s %s", g.get("request_id", "-"), request.method, request.path, exc_info=error)
 
 
 def _tell(status: int, sentence: str) -> ResponseReturnValue:
@@ -108,5 +114,9 @@ def _tell_translated(status: int, sentence: str, retry_after: int | None = None)
         if retry_after:
             error["retry_after"] = retry_after
         return jsonify(error=error), status, headers
-    page = render_template("problem.html", status=status, sentence=sentence, request_id=g.get("request_id", "-"))
+    try:
+        page = render_template("problem.html", status=status, sentence=sentence, request_id=g.get("request_id", "-"))
+    except Exception as error:  # the page for errors fails, too: the sentence alone
+        _log(error)
+        return Response(f"{sentence}\n", status, headers, mimetype="text/plain")
     return page, status, headers
