@@ -23,9 +23,9 @@ TIERS = [
     ["makers"],
     ["chat", "models", "people"],
     ["engines", "speech", "store"],
-    ["memory", "auth", "tokens", "safety", "certs", "modelhost", "exchange", "reply", "folder", "documents", "relay",
+    ["memory", "auth", "tokens", "safety", "local_socket", "certs", "modelhost", "exchange", "reply", "folder", "documents", "relay",
      "transfer"],
-    ["channel", "addresses", "authority", "connection", "progress"],
+    ["channel", "addresses", "authority", "connection", "forwarding", "issuer", "progress"],
     ["settings", "errors", "messages", "metrics", "logs", "news", "values"],
 ]
 WITHIN_A_TIER = {("doctor", "server"), ("settings", "errors"), ("news", "messages")}

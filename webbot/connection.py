@@ -7,6 +7,7 @@ ConnectionResetError. Runs in greenlets: nothing here blocks anybody else.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
 import ssl
@@ -118,6 +119,8 @@ class Connection:
     def gone(self) -> bool:
         """Whether the client has closed its side; always False on systems that do not tell."""
         try:
+            if self.sock.family == socket.AF_UNIX:
+                return _at_end(self.sock)
             return self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != ESTABLISHED
         except AttributeError:
             return False
@@ -161,6 +164,10 @@ class Guests:
 
     @contextmanager
     def admitted(self, address: str) -> Iterator[bool]:
+        """Whether there is room. `address` is "" for one that may have all there is."""
+        if not address:
+            yield True
+            return
         self._held[address] += 1
         try:
             yield self._held[address] <= self.each
@@ -181,6 +188,16 @@ class Guests:
         """Ends the connections that only wait for a next request."""
         for connection in [one for one in self.connections if one.waits]:
             connection.greenlet.kill(block=False)
+
+
+def _at_end(sock: Any) -> bool:
+    """Whether nothing more comes of a Unix socket, which has no states to ask for."""
+    with socket.socket(fileno=os.dup(sock.fileno())) as twin:  # so that its time-out and its greenlets stay as they are
+        twin.setblocking(False)
+        try:
+            return not twin.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
 
 
 def _send_to_https(sock: Any) -> None:

@@ -9,6 +9,7 @@ from flask_babel import Babel, get_locale
 from flask_openapi3 import Info, OpenAPI
 
 from webbot import __version__
+from webbot.local_socket import socket_path
 from webbot.services import Services
 from webbot.settings import ROOT, Settings
 from webbot.web.access import Access
@@ -24,6 +25,7 @@ from webbot.web.pages import THEMES, Pages
 from webbot.web.phone import create_phone_app
 from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
+from webbot.web.proxy import WSGI, Arriving
 from webbot.web.pybot import PYBOT_DOOR, Pybot
 from webbot.web.requests import measure_requests
 from webbot.web.sessions import install_sessions
@@ -67,6 +69,7 @@ def create_app(services: Services) -> Flask:
     chain = Chain(settings, services.people, services.access_code)
     app.extensions["people"] = services.people
     Access(app, settings, chain)
+    chain.proxy.install(app)
     app.register_blueprint(Signing(services, chain).blueprint)
     install_problems(app)
     install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR, PYBOT_DOOR)
@@ -91,13 +94,17 @@ def create_app(services: Services) -> Flask:
     return app
 
 
-def create_plain_apps(settings: Settings, app: Flask) -> dict[int, Flask]:
-    """What is served over plain HTTP beside `app`, by its port."""
-    plain = {}
+def create_plain_apps(settings: Settings, app: Flask) -> dict[int | str, WSGI]:
+    """What is served over plain HTTP beside `app`, by its port or the path of its Unix socket."""
+    plain: dict[int | str, WSGI] = {}
     if settings.lan:
         plain[settings.lan_port] = create_phone_app(settings)
     if settings.leonid_port:
         plain[settings.leonid_port] = create_leonid_app(settings, app.extensions["leonid"])
+    if settings.proxy_port:
+        plain[settings.proxy_port] = Arriving(app, "port")
+    if settings.socket:
+        plain[socket_path(settings)] = Arriving(app, "socket")
     return plain
 
 

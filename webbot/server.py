@@ -26,11 +26,11 @@ from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from webbot import certs, folder, logs, makers
+from webbot import certs, folder, logs, makers, safety
 from webbot.auth import token_secret
 from webbot.connection import KEEP_SECONDS
 from webbot.errors import Problem, SettingsError
-from webbot.safety import check_access
+from webbot.local_socket import listen_at, socket_path
 from webbot.settings import Settings
 from webbot.shared.keeping import Keeping
 from webbot.webprocess import CLOSING_SECONDS, WSGI, Apps, Worker
@@ -74,7 +74,7 @@ def run(
     os.umask(0o077)
     logs.configure(settings.log_level)
     token_secret(settings)
-    check_access(settings)
+    safety.check_access(settings)
     makers.check(settings)
     check_workers(settings)
     chosen = ports(settings)
@@ -86,6 +86,8 @@ def run(
     if sentence := certs.warning(files):
         log.warning(sentence)
     sockets = [sock for port in chosen for sock in listen(port)]
+    if settings.socket:
+        sockets.append(listen_at(socket_path(settings)))
     keeping = None
     if make_app is None:
         keeping = kept_models(settings)
@@ -128,6 +130,8 @@ def ports(settings: Settings) -> list[Port]:
         found.append(Port(settings.lan_port, everywhere, "--lan-port"))
     if settings.leonid_port:
         found.append(Port(settings.leonid_port, LOOPBACK, "--leonid-port"))
+    if settings.proxy_port:
+        found.append(Port(settings.proxy_port, everywhere, "--proxy-port"))
     taken: dict[int, Port] = {}
     for port in found:
         if port.number in taken:
@@ -154,6 +158,7 @@ def listen(port: Port) -> list[socket.socket]:
 
 def remarks(settings: Settings) -> Iterator[str]:
     """What whoever starts the server should know of the settings, one line each."""
+    yield from safety.remarks(settings)
     if settings.openai_key:
         yield "What programs ask of models that are not here goes to OpenAI, because OPENAI_API_KEY is set."
     if settings.leonid_port and not settings.leonid_secret:
@@ -261,6 +266,10 @@ class Master(Arbiter):
 
     def stop(self, graceful: bool = True) -> None:
         self.ending = time.monotonic()
+        for listener in [one for one in self.LISTENERS if isinstance(one.getsockname(), str)]:
+            self.LISTENERS.remove(listener)  # gunicorn's own removal fails where the file is gone
+            Path(listener.getsockname()).unlink(missing_ok=True)
+            listener.close()
         super().stop(graceful)
         if self.app.keeping is not None:
             self.app.keeping.close()

@@ -26,12 +26,14 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from webbot import certs, metrics
 from webbot.connection import FIRST_SECONDS, KEEP_SECONDS, UNREAD, Connection, Guests, HandedOver
+from webbot.forwarding import trust
 from webbot.settings import Settings
 
 MOST_OF_ONE_ADDRESS = 400
 CLOSING_SECONDS = 20.0  # for running answers, after the services were told to close
 DRAIN_SECONDS = 2.0  # for the rest of a refused upload, so that the refusal arrives
 TICK = 0.25
+SOCKET_ADDRESS = ("unix", 0)  # of whoever comes by the Unix socket
 RENEWAL_SECONDS = 3600.0
 RENEWAL_APART_SECONDS = 20.0
 WSGI = Callable[[dict, Callable], Any]
@@ -41,13 +43,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Apps:
-    """What is served: `pages` over HTTPS, each of `plain` over plain HTTP on the port of that number.
+    """What is served: `pages` over HTTPS, each of `plain` over plain HTTP on the port of that number or the Unix socket of
+    that path.
 
     `close` ends what they use.
     """
 
     pages: WSGI
-    plain: Mapping[int, WSGI] = field(default_factory=dict)
+    plain: Mapping[int | str, WSGI] = field(default_factory=dict)
     close: Callable[[], None] = lambda: None
 
 
@@ -66,12 +69,13 @@ class Worker(GeventWorker):
         self.guests = Guests(min(MOST_OF_ONE_ADDRESS, self.worker_connections // 2))
         self.pages: WSGI = self.app.wsgi()
         self.wsgi = self.answer
-        self.plain: Mapping[int, WSGI] = self.app.apps.plain
+        self.plain: Mapping[int | str, WSGI] = self.app.apps.plain
+        self.trust = trust(settings)
         pool = Pool(self.worker_connections)
         servers = []
         for listener in self.sockets:
             listener.setblocking(1)
-            plain = listener.getsockname()[1] in self.plain
+            plain = _place(listener) in self.plain
             servers.append(StreamServer(listener, handle=partial(self.meet, listener, plain), spawn=pool))
             servers[-1].start()
         keeper = gevent.spawn(self.keep_certificate, settings)
@@ -131,11 +135,14 @@ class Worker(GeventWorker):
 
     def meet(self, listener: Any, plain: bool, sock: Any, address: tuple) -> None:
         """A new connection, in a greenlet of its own."""
-        with self.guests.admitted(address[0]) as welcome:
+        address = address or SOCKET_ADDRESS
+        shared = address == SOCKET_ADDRESS or self.trust.lists(address[0])  # a proxy comes for everybody
+        with self.guests.admitted("" if shared else address[0]) as welcome:
             if not welcome:
                 return
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if address != SOCKET_ADDRESS:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(sock, plain)
             with self.guests.listed(connection):
                 try:
@@ -173,7 +180,8 @@ class Worker(GeventWorker):
     def is_last(self, listener: Any, connection: Connection, request: Any, address: tuple) -> bool:
         """Answers a request; whether the connection ends with it."""
         try:
-            self.handle_request(listener.getsockname(), request, connection, address)
+            name = listener.getsockname()
+            self.handle_request(SOCKET_ADDRESS if isinstance(name, str) else name, request, connection, address)
         except StopIteration:
             return True
         return False
@@ -192,7 +200,7 @@ class Worker(GeventWorker):
     def answer(self, environ: dict, start_response: Callable) -> Any:
         connection = environ["gunicorn.socket"]
         environ["webbot.gone"] = connection.gone
-        app = self.plain[connection.getsockname()[1]] if connection.plain else self.pages
+        app = self.plain[_place(connection)] if connection.plain else self.pages
         return app(environ, start_response)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
@@ -207,6 +215,12 @@ class Worker(GeventWorker):
             self.part(client)
         except OSError:
             pass
+
+
+def _place(sock: Any) -> int | str:
+    """A socket's port; of a Unix socket its path."""
+    name = sock.getsockname()
+    return name if isinstance(name, str) else name[1]
 
 
 FAILURE = (500, "Internal Server Error")

@@ -26,6 +26,7 @@ from webbot.web.programs import program_door
 WHOLE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)", re.ASCII)  # an address that names scheme and host
 PORT = re.compile(r":\d+$")  # the port of a host name; an IPv6 address ends with a bracket
 OPEN = frozenset({"static", "operation.healthz", "pybot.healthz", "sharing.read"})
+SIGNING = frozenset({"signing", "oidc"})  # blueprints by which somebody becomes known
 # What changes something for everybody; where there are persons, only owners may. The blueprint "owner" checks by itself.
 OWNERS_ONLY = frozenset({
     "models.use", "models.pull", "models.cancel", "models.unload", "models.remove", "operation.load", "operation.metrics",
@@ -68,6 +69,7 @@ class Access:
 
     def _check(self) -> Response | None:
         g.request_id = secrets.token_hex(8)
+        self.chain.proxy.refuse_unproved()
         check_host(self.hosts)
         g.elsewhere = self.listed.origin()
         if not g.elsewhere:
@@ -80,7 +82,7 @@ class Access:
         return None
 
     def _identify(self) -> None:
-        if request.endpoint in OPEN or request.blueprint == "signing":
+        if request.endpoint in OPEN or request.blueprint in SIGNING:
             return
         door = program_door()
         if door is not None and door.checks:

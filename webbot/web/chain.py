@@ -16,23 +16,18 @@ from flask import g, request, session
 from webbot.auth import same_code
 from webbot.errors import NotAllowed, TooMany
 from webbot.people import People
-from webbot.people.keys import Key
+from webbot.people.keys import PREFIX, Key
 from webbot.settings import Settings
 from webbot.web.brake import Brake
 from webbot.web.presence import NOBODY, Presence
 from webbot.web.programs import ProgramDoor, program_door
 from webbot.web.proxy import Proxy
 from webbot.web.sessions import forget, stored_key
+from webbot.web.unwelcome import Unwelcome
 
 WRONG_CODES_A_MINUTE = 10
 OPERATION = frozenset({"operation.metrics", "operation.readyz", "operation.status"})  # what keys open beside programs' doors
 Check = Callable[[], Presence | None]
-
-
-class Unwelcome(NotAllowed):
-    """Nobody has said who is there, or not truly."""
-
-    status = 401
 
 
 class Chain:
@@ -96,6 +91,8 @@ class Chain:
     def api_key(self) -> Presence | None:
         given, door = bearer(), program_door()
         if not given or (door is not None and door.checks):
+            return None
+        if self.proxy.speaks() and not given.startswith(PREFIX):  # the provider's token, which some proxies pass on
             return None
         self.refuse_guesser()
         key = self.people.keys.find(given)
