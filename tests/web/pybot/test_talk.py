@@ -112,6 +112,18 @@ def test_a_reader_that_is_far_behind_is_cut_off(ann):
             ann.talk._hears(id)
 
 
+def test_whoever_asks_for_the_same_again_and_again_piles_nothing_up(ann):
+    id = ann.create()
+    ann.ask(id, LONG)
+    ann.until(lambda frame: frame["type"] == "stream/text")
+    for _ in range(50):
+        ann.talk.hear(json.dumps({"type": "follow", "conversation": id}))
+    assert len(ann.talk._frames) == 1
+    ann.frames.clear()
+    ann.read()
+    assert ann.types(id)[0] == "stream/start" and ann.frames[0]["content"].startswith("word0")
+
+
 def test_only_so_many_conversations_are_followed_and_running_ones_stay(ann, monkeypatch):
     monkeypatch.setattr(talk, "MOST_FOLLOWED", 3)
     runs = ann.create()

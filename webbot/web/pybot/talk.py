@@ -49,9 +49,8 @@ class SocketTalk:
         self.owner, self.user, self.send, self.wake = owner, user, send, wake
         self._followed: dict[str, Followed] = {}
         self._told: dict[str, None] = {}  # the conversations with news
-        self._frames: deque[str] = deque()
-        self._held: Heard | None = None
-        self._lock = threading.Lock()
+        self._frames: deque[tuple[str, str]] = deque()  # those that are made, each with the answer that it tells
+        self._lock = threading.RLock()
         self._closed = False
 
     # in the thread that reads
@@ -158,17 +157,23 @@ class SocketTalk:
     # in the thread that writes
 
     def next(self) -> str | None:
-        while not self._frames:
+        while True:
             with self._lock:
+                if self._frames:
+                    return self._frames.popleft()[1]
                 key = next(iter(self._told), None)
                 if key is None:
                     return None
                 followed = self._followed.get(key)
                 if followed is None:
                     del self._told[key]
-                    continue
-            self._tell(followed)
-        return self._frames.popleft()
+            if followed is not None:
+                self._tell(followed)
+
+    def _say(self, frame: str, answer: str = "") -> None:
+        """Makes a frame wait for the socket; `answer` is the one that it tells of."""
+        with self._lock:
+            self._frames.append((answer, frame))
 
     def _tell(self, followed: Followed) -> None:
         """Makes frames of the next news of a conversation; of the next pieces of an answer one frame."""
@@ -184,7 +189,7 @@ class SocketTalk:
                 parts.append(news.event.text)
             news = followed.listener.next(0)
         if parts:
-            self._frames.append(wire.frame("stream/text", followed.id, "".join(parts), id=followed.answer))
+            self._say(wire.frame("stream/text", followed.id, "".join(parts), id=followed.answer), followed.answer)
         if news is not None:
             self._news(followed, news)
         with self._lock:  # the next conversation, if there is another one
@@ -199,7 +204,7 @@ class SocketTalk:
         elif isinstance(news, Changed) and not followed.naming:
             self._renamed(followed)
         elif isinstance(news, Gone):
-            self._frames.append(wire.info(followed.id, "conversation-deleted"))
+            self._say(wire.info(followed.id, "conversation-deleted"))
             self._leave(followed.id)
 
     def _began(self, followed: Followed, began: Began) -> None:
@@ -210,13 +215,16 @@ class SocketTalk:
             followed.titled = asked.titled
             self._start(followed, began, began.answer.text, asked.id or question.id)
             return
-        self._frames.append(
+        self._say(
             wire.frame("text", followed.id, question.text, id=question.id, parent=question.parent, sender=self.user)
         )
         self._start(followed, began, began.answer.text, question.id)
 
     def _begun(self, followed: Followed, running: Running) -> None:
-        """An answer that has run for a while."""
+        """An answer that has run for a while. What waits to be told of it is part of its text so far: nobody makes frames pile
+        up by asking for it again and again."""
+        answer = running.began.answer.id
+        self._frames = deque(frame for frame in self._frames if frame[0] != answer)
         self._start(followed, running.began, running.text, running.began.question.id)
         for event in (running.queued, running.preparing):
             if event is not None:
@@ -224,17 +232,17 @@ class SocketTalk:
 
     def _start(self, followed: Followed, began: Began, text: str, parent: str) -> None:
         followed.answer = began.answer.id
-        self._frames.append(wire.frame("stream/start", followed.id, text or None, id=began.answer.id, parent=parent))
+        self._say(wire.frame("stream/start", followed.id, text or None, id=began.answer.id, parent=parent), began.answer.id)
 
     def _heard(self, followed: Followed, event: Event) -> None:
         if isinstance(event, Queued):
             waits = {"position": event.position, "seconds": round(event.seconds, 1)}
-            self._frames.append(wire.info(followed.id, "queued", waits))
+            self._say(wire.info(followed.id, "queued", waits), followed.answer)
         elif isinstance(event, Preparing):
             load = {"name": event.name, "progress": event.progress, "sentence": event.sentence}
-            self._frames.append(wire.info(followed.id, "preparing", load))
+            self._say(wire.info(followed.id, "preparing", load), followed.answer)
         elif isinstance(event, Failed):
-            self._frames.append(wire.error(followed.id, problem_of(event), id=followed.answer))
+            self._say(wire.error(followed.id, problem_of(event), id=followed.answer))
             self._ended(followed, "error")
         elif isinstance(event, Cancelled):
             self._ended(followed, "cancelled")
@@ -245,7 +253,7 @@ class SocketTalk:
                 threading.Thread(target=self._name, args=(followed,), daemon=True, name="naming").start()
 
     def _ended(self, followed: Followed, reason: str) -> None:
-        self._frames.append(wire.frame("stream/end", followed.id, id=followed.answer, more={"finish_reason": reason}))
+        self._say(wire.frame("stream/end", followed.id, id=followed.answer, more={"finish_reason": reason}), followed.answer)
         followed.answer = ""
 
     # titles
@@ -259,7 +267,7 @@ class SocketTalk:
         if about.title != followed.title:
             followed.title = about.title
             if about.titled_by == "model":
-                self._frames.append(wire.info(followed.id, "title-generated", about.title))
+                self._say(wire.info(followed.id, "title-generated", about.title))
 
     def _name(self, followed: Followed) -> None:
         """In a thread of its own: names the conversation as the client has asked."""
@@ -268,11 +276,11 @@ class SocketTalk:
         except NotFound:
             return
         except Problem as problem:
-            self._frames.append(wire.error(followed.id, problem))
+            self._say(wire.error(followed.id, problem))
         except Exception:
             log.exception("a conversation got no title")
         else:
-            self._frames.append(wire.info(followed.id, "title-generated", followed.title))
+            self._say(wire.info(followed.id, "title-generated", followed.title))
         finally:
             self.wake()
             followed.titled = followed.naming = False
