@@ -6,10 +6,6 @@ import { word } from "./words.js";
 
 /** Forms marked `data-quiet`: sent without leaving the page. What they change comes back through the stream. */
 export function listenToOptions() {
-  document.addEventListener("change", ({ target }) => {
-    const name = document.getElementById("role-name");
-    if (name && target instanceof HTMLInputElement && target.dataset.title) name.textContent = target.dataset.title;
-  });
   document.addEventListener("submit", async (event) => {
     const form = /** @type {HTMLFormElement} */ (event.target);
     if (!("quiet" in form.dataset) || event.defaultPrevented) return;
@@ -36,6 +32,7 @@ export class Speaks {
   constructor(form, on, changed) {
     this.form = form;
     this.on = on;
+    this.first = on; // what a conversation begins with
     this.conversation = "";
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -69,6 +66,6 @@ export class Speaks {
   belongsTo(conversation) {
     const first = !this.conversation && conversation;
     this.conversation = conversation;
-    if (first && this.on) this.save();
+    if (first && this.on !== this.first) this.save();
   }
 }

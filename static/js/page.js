@@ -15,6 +15,7 @@ import { showMemory } from "./memory.js";
 import { listenToMenu } from "./menu.js";
 import { Speaks, listenToOptions } from "./options.js";
 import { news } from "./news.js";
+import { listenToRoles } from "./roles.js";
 import { Follow } from "./scroll.js";
 import { Refusal, post } from "./server.js";
 import { showTrouble } from "./trouble.js";
@@ -75,7 +76,7 @@ const handlers = news({
 /** What was chosen before the first question. @returns {[string, string][]} */
 function chosen() {
   const given = new FormData(composer.element);
-  return ["bot_role", "model"].flatMap((name) => (given.get(name) ? [[name, String(given.get(name))]] : []));
+  return ["role", "model"].flatMap((name) => (given.get(name) ? [[name, String(given.get(name))]] : []));
 }
 
 /** Stores a question. @param {string} text @param {object | null} spoken */
@@ -162,6 +163,7 @@ listenToMarks(turns.place, {
 listenToEarlier(turns, talk);
 listenToOptions();
 listenToMenu();
+listenToRoles();
 listenToKeys({
   focus: () => composer.focus(),
   escape() {

@@ -159,6 +159,12 @@ def page(kind: str) -> dict[str, Any]:
     }
 
 
+def role(key: str, place: str = "box", **more: Any) -> dict[str, Any]:
+    """One as the pages offer it."""
+    plain = {"title": key.title(), "description": "Asks <back>.", "prompt": "You ask.", "openings": ["What's <new>?", "\"Why\"?"]}
+    return {"key": key, "place": place, "by": "", "shared": False, "version": 1, **plain, **more}
+
+
 def view(kind: str = "talk") -> dict[str, Any]:
     """What the server passes to talk.html."""
     memory = {
@@ -176,10 +182,11 @@ def view(kind: str = "talk") -> dict[str, Any]:
         {"heading": "Pinned", "items": [{"id": "c0", "title": "Shopping for Saturday", "pinned": True, "running": False}]},
         {"heading": "Today", "items": [{"id": i, "title": t, "pinned": False, "running": r} for i, t, r in titles]},
     ]
-    roles = [
-        {"key": "friendly", "title": "Friendly", "description": text_html("Helpful and to the point."), "prompt": "You help."},
-        {"key": "socrates", "title": "Socrates", "description": text_html("Asks back."), "prompt": "You ask."},
-    ]
+    roles = {
+        "box": [role("friendly", description=text_html("Helpful and to the point."), prompt="You help."), role("socrates")],
+        "own": [role("r-1", "own", title="Cook <b>", shared=True)],
+        "shared": [role("r-2", "shared", by="Ann & Bob"), role("r-3", "shared")],
+    }
     talking = kind != "welcome"
     conversation = {
         "id": "c1", "title": "A dragon in the library", "role": "You help.", "role_name": "Friendly", "speaks": False,
@@ -191,7 +198,8 @@ def view(kind: str = "talk") -> dict[str, Any]:
         "turns": turns() if talking else [], "edge": "u3" if talking else None, "first": 3, "older": False,
         "files": files if talking else [], "place": "a12.30" if talking else "",
         "memory": memory if talking else None, "earlier": "/c/c1?before=1" if talking else None, "trouble": None, "draft": "",
-        "roles": roles, "default_role": "You help.", "models": models("starter" if kind == "welcome" else "ready"),
+        "roles": roles, "first_role": None if talking else roles["box"][0], "role": roles["own"][0],
+        "typed": roles["own"][0], "models": models("starter" if kind == "welcome" else "ready"),
         "welcome": text_html("h2. What is on your mind?\n\nWrite, or press the microphone and talk."),
         "tries": ["What is the capital of France?", "Tell me a story about a dragon", "Write Python that prints ten squares"],
         "limits": {"upload_mb": 64, "audio_seconds": 600, "question_bytes": 65536, "file_mb": 16},

@@ -32,5 +32,27 @@ def test_a_role_keeps_its_name_in_another_language(app):
         texts = Texts()
         assert texts.role_key(prompt) == "socrates"
         assert texts.role_title(prompt) == "Socrates"
-        assert texts.role_title("my own words") == "own"
-        assert texts.role_title("") == "none"
+        assert texts.role_title("my own words") == texts.role_title("") == ""
+
+
+def test_a_list_at_the_end_of_a_role_are_questions_to_begin_with(app, tmp_path):
+    (tmp_path / "roles").mkdir()
+    source = "h2. Cook\n\nCooks.\n\nbq. You cook.\n\n* no pork\n\nAlways.\n\n* What is for dinner?\n*   What is a roux?  \n"
+    (tmp_path / "roles" / "1-cook.textile").write_text(source)
+    (tmp_path / "roles" / "2-list.textile").write_text("h2. List\n\nbq. Keep to this:\n* be short\n* be kind\n")
+    with app.test_request_context("/"):
+        cook, plain = (role for role in Texts(str(tmp_path)).roles() if role.key in ("cook", "list"))
+        assert cook.openings == ("What is for dinner?", "What is a roux?")
+        assert cook.prompt == "You cook.\n\n* no pork\n\nAlways."
+        assert (plain.prompt, plain.openings) == ("Keep to this:\n* be short\n* be kind", ())
+
+
+def test_roles_of_the_box_begin_alike_in_both_languages(app):
+    """What a language lacks would be missed by half of the people only."""
+    counts = []
+    for language in ("en", "zh"):
+        with app.test_request_context("/", headers={"Accept-Language": language}):
+            counts.append({role.key: len(role.openings) for role in Texts().roles()})
+    assert counts[0] == counts[1]
+    assert counts[0]["socrates"] == 4
+    assert counts[0]["friendly"] == 0  # the default: it begins with the tries of the welcome

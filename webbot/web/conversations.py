@@ -75,7 +75,7 @@ class Conversations:
         try:
             if changes.get("title") == "":
                 raise BadInput("The title is empty.")
-            return self._changed(self.chat.change(g.owner, conversation, only_version=_version(), **changes))
+            return self._changed(self.chat.change(g.owner, conversation, only_version=forms.version(), **changes))
         except Problem as problem:
             return self._refused(about, problem)
 
@@ -103,7 +103,7 @@ class Conversations:
         forms.only("version")
         about = self.store.conversation(g.owner, conversation)
         try:
-            self.chat.delete(g.owner, conversation, only_version=_version())
+            self.chat.delete(g.owner, conversation, only_version=forms.version())
         except Conflict as problem:
             return self._refused(about, problem)
         remember_deleted(about)
@@ -131,13 +131,3 @@ class Conversations:
         if wants_json():
             return jsonify(url=url, undo_html=render_template("_undo.html", undo=undo()))
         return redirect(url, 303)
-
-
-def _version() -> int | None:
-    """The version that the form was made for; None when it does not say."""
-    given = request.headers.get("If-Match", "").strip().strip('"') or request.form.get("version", "")
-    if not given or given == "*":
-        return None
-    if not given.isascii() or not given.isdigit() or len(given) > forms.LONGEST_NUMBER:
-        raise BadInput("{name} must be a whole number.", name="version")
-    return int(given)

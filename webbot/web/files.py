@@ -72,7 +72,7 @@ class Files:
     def first(self) -> ResponseReturnValue:
         """Files before the first question: their conversation is made with them."""
         self.check_size()
-        forms.only("attached", "bot_role", "model", "question")
+        forms.only("attached", "bot_role", "role", "model", "question")
         files = self._some()
         made = None
         try:

@@ -70,3 +70,13 @@ def spoken() -> dict[str, Any]:
     if any(isinstance(t, bool) or not isinstance(t, int | float) or not 0 <= t < 1e5 for t in times.values()):
         raise BadInput("The field {name} is not what the page sends.", name="spoken")
     return {"language": language, **times}
+
+
+def version() -> int | None:
+    """The version of what is changed that the form was made for; None when it does not say."""
+    given = request.headers.get("If-Match", "").strip().strip('"') or request.form.get("version", "")
+    if not given or given == "*":
+        return None
+    if not given.isascii() or not given.isdigit() or len(given) > LONGEST_NUMBER:
+        raise BadInput("{name} must be a whole number.", name="version")
+    return int(given)

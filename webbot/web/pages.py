@@ -13,15 +13,16 @@ from webbot.messages import Conversation
 from webbot.services import Services
 from webbot.web import forms
 from webbot.web.access import claim
-from webbot.web.languages import LANGUAGES
-from webbot.web.list_views import deleted
+from webbot.web.preferences import preference
+from webbot.web.presence import presence
 from webbot.web.problems import sentence_of, wants_json
 from webbot.web.sessions import forget
+from webbot.web.signing import sign_out
 from webbot.web.texts import Texts
 from webbot.web.views import Views
 
-THEMES = ("auto", "light", "dark")
 MODEL_NAME_BYTES = 300
+ROLE_KEY_BYTES = 300
 CHANGED = "This conversation was changed in another tab meanwhile. Look at it, and send yours again if you still want it."
 
 
@@ -29,7 +30,7 @@ class Pages:
     """The routes of the page."""
 
     def __init__(self, services: Services, texts: Texts, views: Views) -> None:
-        self.services, self.texts, self.views = services, texts, views
+        self.services, self.texts, self.views, self.roles = services, texts, views, views.roles
         self.settings, self.chat, self.store = services.settings, services.chat, services.store
         self.blueprint = Blueprint("pages", __name__)
         self._add("/", self.welcome, "GET")
@@ -38,7 +39,6 @@ class Pages:
         self._add("/c/<conversation>/model", self.model, "POST")
         self._add("/session_out", self.session_out, "GET", "POST")
         self._add("/help", self.help, "GET")
-        self._add("/preferences", self.preferences, "GET", "POST")
 
     def _add(self, path: str, view: Callable[..., ResponseReturnValue], *methods: str) -> None:
         self.blueprint.add_url_rule(path, view.__name__, view, methods=list(methods))
@@ -46,14 +46,16 @@ class Pages:
     # pages
 
     def welcome(self) -> ResponseReturnValue:
-        return self.page(None)
+        """`role` names the one who is to answer."""
+        role = request.args.get("role", "")
+        return self.page(None, role=self.roles.find(g.owner, role).key if role else "")
 
     def talk(self, conversation: str) -> ResponseReturnValue:
         return self.page(self.store.conversation(g.owner, conversation), before=forms.number("before"))
 
     def page(
         self, conversation: Conversation | None, *, before: int | None = None, trouble: str | None = None, draft: str = "",
-        status: int = 200,
+        status: int = 200, role: str = "",
     ) -> ResponseReturnValue:
         shown: dict[str, Any] = {"turns": [], "edge": None, "memory": None, "earlier": None, "files": []}
         if conversation is not None:
@@ -61,8 +63,10 @@ class Pages:
         return render_template(
             "talk.html", **shown, **self.views.lists.asked(), current=conversation.id if conversation else None,
             conversation=self.views.conversation(conversation) if conversation else None, trouble=trouble, draft=draft,
-            roles=self.texts.roles(), welcome=self.texts.welcome(), tries=self.texts.tries(), limits=self.views.limits(),
-            default_role=self.settings.role, models=self.views.models.shown(conversation.model if conversation else ""),
+            speaks=conversation.speaks if conversation else preference("speaks") == "on",
+            roles=self.roles.offered(g.owner), welcome=self.texts.welcome(), tries=self.texts.tries(), limits=self.views.limits(),
+            first_role=None if conversation else self.roles.first(g.owner, role),
+            models=self.views.models.shown(conversation.model if conversation else ""),
         ), status
 
     def refused(self, conversation: Conversation | None, problem: Problem, draft: str = "") -> ResponseReturnValue:
@@ -70,7 +74,8 @@ class Pages:
         if wants_json():
             raise problem
         draft = draft or request.form.get("question", "")[: self.settings.question_bytes]
-        page = make_response(self.page(conversation, trouble=sentence_of(problem), draft=draft, status=problem.status))
+        page = make_response(self.page(conversation, trouble=sentence_of(problem), draft=draft, status=problem.status,
+                                       role=request.form.get("role", "")))
         if problem.retry_after:
             page.headers["Retry-After"] = str(problem.retry_after)
         return page
@@ -98,19 +103,27 @@ class Pages:
 
     def create(self) -> Conversation:
         """A new conversation of the visitor, with the role and the model that the form names."""
-        role = forms.text("bot_role", limit=self.settings.question_bytes, default=self.settings.role)
-        return self.chat.create(claim(), role.strip(), self._named())
+        owner = claim()
+        chosen = "role" in request.form or "bot_role" in request.form
+        made = self.chat.create(owner, self._role() if chosen else self.roles.first_prompt(owner).strip(), self._named())
+        return self.chat.change(owner, made.id, speaks=True) if preference("speaks") == "on" else made
 
     def with_role(self, conversation: Conversation, only_version: int | None = None) -> Conversation:
-        role = forms.text("bot_role", limit=self.settings.question_bytes).strip()
+        role = self._role()
         if role == conversation.role:
             return conversation
         return self.chat.change(g.owner, conversation.id, only_version=only_version, role=role)
 
+    def _role(self) -> str:
+        """The prompt in the form: `bot_role` is its text, `role` the key of one that is here. Raises NotFound."""
+        if "bot_role" not in request.form and "role" in request.form:
+            return self.roles.prompt_of(g.owner, forms.text("role", limit=ROLE_KEY_BYTES)).strip()
+        return forms.text("bot_role", limit=self.settings.question_bytes).strip()
+
     def role(self, conversation: str) -> ResponseReturnValue:
         """`version` is the conversation's as the form knows it: a role that was changed elsewhere meanwhile is not overwritten
         unseen, and the text comes back."""
-        forms.only("bot_role", "version")
+        forms.only("bot_role", "role", "version")
         about = self.store.conversation(g.owner, conversation)
         version = forms.text("version", limit=20)
         try:
@@ -145,23 +158,16 @@ class Pages:
     # the visitor
 
     def session_out(self) -> ResponseReturnValue:
-        """Forgets the session and the conversations that only it could reach; its id is worthless from now on."""
+        """Forgets the session, and the conversations and roles that only it could reach; its id is worthless from now on.
+        A person is signed out here, and keeps everything."""
+        if presence().person is not None:
+            sign_out(self.services)
+            g.owner = ""
+            return jsonify(url="/") if wants_json() else redirect("/", 303)
         if g.owner and self.settings.owner == "session":
             for conversation in self.store.conversations(g.owner, limit=100_000):
                 self.chat.delete(g.owner, conversation.id, at_once=True)
+            self.services.people.library.forget(g.owner)
         forget()
         g.owner = ""
         return jsonify(url="/") if wants_json() else redirect("/", 303)
-
-    def preferences(self) -> ResponseReturnValue:
-        if request.method == "GET":
-            return render_template(
-                "preferences.html", current=None, models=self.views.models.shown(), limits=self.views.limits(),
-                deleted=deleted(), **self.views.lists.asked(),
-            )
-        forms.only("language", "theme")
-        for name, choices in (("language", ("", *LANGUAGES)), ("theme", THEMES)):
-            chosen = forms.choice(name, *choices)
-            if chosen is not None:
-                session[name] = chosen
-        return jsonify(url="/preferences") if wants_json() else redirect("/preferences", 303)

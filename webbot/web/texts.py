@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from flask_babel import get_locale, gettext
+from flask_babel import get_locale
 from markupsafe import Markup
 
 from webbot.settings import ROOT
@@ -25,12 +25,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RoleText:
-    """A role that a visitor may choose; `prompt` is sent to the model as it is."""
+    """A role that a visitor may choose; `prompt` is sent to the model as it is, `openings` are questions to begin with."""
 
     key: str
     title: str
     description: Markup
     prompt: str
+    openings: tuple[str, ...] = ()
 
 
 class Texts:
@@ -46,8 +47,7 @@ class Texts:
 
     def tries(self) -> list[str]:
         """The questions to try: the list items of the welcome text."""
-        lines = self._read("welcome.textile").splitlines()
-        return [line[2:].strip() for line in lines if line.startswith("* ") and line[2:].strip()]
+        return _items(self._read("welcome.textile"))
 
     def help(self) -> Markup:
         return _html(self._read("help.textile"))
@@ -60,11 +60,9 @@ class Texts:
         return [role for _, role in sorted(found.items())]
 
     def role_title(self, prompt: str) -> str:
-        """The name of the role with that prompt, in the visitor's language."""
-        if not prompt:
-            return gettext("none")
+        """The name of the role with that prompt, in the visitor's language; "" for one that is not in the box."""
         key = self.role_key(prompt)
-        return next((role.title for role in self.roles() if role.key == key), gettext("own"))
+        return next((role.title for role in self.roles() if role.key == key), "") if key else ""
 
     def role_key(self, prompt: str) -> str:
         """The key of the role with that prompt in any language, "" for one of the visitor's own."""
@@ -102,9 +100,22 @@ def _html(source: str) -> Markup:
 
 @lru_cache(KEPT)
 def _role(name: str, source: str) -> RoleText | None:
-    head, found, prompt = source.partition("\nbq. ")
+    head, found, rest = source.partition("\nbq. ")
     title, _, description = head.strip().partition("\n")
-    if not found or not prompt.strip():
+    prompt, openings = _parted(rest.strip())
+    if not found or not prompt:
         return None
     key = name.removesuffix(".textile").split("-", 1)[-1]
-    return RoleText(key, title.removeprefix("h2.").strip() or key, _html(description.strip()), prompt.strip())
+    return RoleText(key, title.removeprefix("h2.").strip() or key, _html(description.strip()), prompt, openings)
+
+
+def _parted(text: str) -> tuple[str, tuple[str, ...]]:
+    """The prompt, and the questions to begin with: a list that ends the text, after an empty line."""
+    prompt, found, last = text.rpartition("\n\n")
+    if not found or not all(line.startswith("* ") for line in last.splitlines()):
+        return text, ()
+    return prompt.strip(), tuple(_items(last))
+
+
+def _items(text: str) -> list[str]:
+    return [line[2:].strip() for line in text.splitlines() if line.startswith("* ") and line[2:].strip()]

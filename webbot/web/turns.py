@@ -71,7 +71,7 @@ class Turns:
             return None
 
     def _turn(self, conversation: Conversation | None) -> ResponseReturnValue:
-        forms.only("question", "bot_role", "model", "file", "attached", "spoken", "ClearChat")
+        forms.only("question", "bot_role", "role", "model", "file", "attached", "spoken", "ClearChat")
         attached = self.files.sent()
         try:
             question, spoken = self._question()
@@ -81,7 +81,7 @@ class Turns:
         try:
             if conversation is None:
                 conversation = made = self.pages.create()
-            elif "bot_role" in request.form:
+            elif "bot_role" in request.form or "role" in request.form:
                 conversation = self.pages.with_role(conversation)
             session["conversation"] = conversation.id
             self.files.attach(conversation, attached)

@@ -24,6 +24,7 @@ from webbot.web.model_views import ModelViews
 from webbot.web.place import Place, end_of
 from webbot.web.problems import translated
 from webbot.web.render import answer_html, question_html
+from webbot.web.roles import Roles
 from webbot.web.texts import Texts
 from webbot.web.writing import grown, sentences_of
 
@@ -37,7 +38,8 @@ class Views:
     """Makes the view models of one server."""
 
     def __init__(self, services: Services, texts: Texts) -> None:
-        self.services, self.texts, self.store = services, texts, services.store
+        self.services, self.store = services, services.store
+        self.roles = Roles(texts, services.people, services.settings.role)
         self.chat: Chat = services.chat
         self.models = ModelViews(services)
         self.lists = ListViews(services)
@@ -50,7 +52,7 @@ class Views:
     def conversation(self, conversation: Conversation) -> View:
         return {
             "id": conversation.id, "title": conversation.title or gettext("New conversation"), "role": conversation.role,
-            "role_name": self.texts.role_title(conversation.role), "speaks": conversation.speaks,
+            "role_name": self.roles.title(conversation.owner, conversation.role), "speaks": conversation.speaks,
             "markup": conversation.markup, "pinned": conversation.pinned, "model": conversation.model,
             "version": conversation.version,
         }
