@@ -19,6 +19,7 @@ from webbot.web.files import Files
 from webbot.web.languages import page_language
 from webbot.web.leonid import LEONID_DOOR, Leonid
 from webbot.web.leonid_port import create_leonid_app
+from webbot.web.library import Library
 from webbot.web.models import Models
 from webbot.web.operation import Operation
 from webbot.web.pages import THEMES, Pages
@@ -79,7 +80,7 @@ def create_app(services: Services) -> Flask:
     files = Files(services, views, pages)
     for door in (
         pages, files, Turns(services, views, pages, files), Conversations(services, views), Sharing(services),
-        Transfers(services, views), Models(services, views), Streams(services, views), Voice(services),
+        Transfers(services, views), Models(services, views), Library(services, views), Streams(services, views), Voice(services),
         Operation(services, views),
     ):
         app.register_blueprint(door.blueprint)
