@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from webbot.errors import BadInput, Conflict, NotAllowed, NotFound
@@ -85,31 +85,26 @@ class People:
         """The person whom a proxy or a provider names, made where there is none yet. Raises NotAllowed for one who was removed
         or is not among `settings.admitted`."""
         id = id_of(via, subject)
-        rank: Rank = "owner" if self._is_named(self.settings.owners, subject, name, email) else "member"
+        told = _proved(via, subject, email)
+        rank: Rank = "owner" if _is_named(self.settings.owners, told) else "member"
         person = self.find(id)
         if person is None:
             if self.store.entry(BAR, id) is not None:
                 raise NotAllowed("The owner of this server has removed you from it.")
-            self._refuse_unadmitted(subject, name, email, rank)
+            self._refuse_unadmitted(told, rank)
             made = Person(id=id, name=_shown(name or subject), rank=rank, via=via, subject=subject, email=email[:320])
             try:
                 return self._made(made)
             except Conflict:  # another request of the same person came first
                 return self.person(id)
-        self._refuse_unadmitted(subject, name, email, rank)
+        self._refuse_unadmitted(told, rank)
         if rank != person.rank or (email and email[:320] != person.email):
             return self._change(id, rank=rank, email=email[:320] or person.email)
         return person
 
-    def _refuse_unadmitted(self, subject: str, name: str, email: str, rank: Rank) -> None:
-        if self.settings.admitted and rank != "owner" and not self._is_named(self.settings.admitted, subject, name, email):
+    def _refuse_unadmitted(self, told: Collection[str], rank: Rank) -> None:
+        if self.settings.admitted and rank != "owner" and not _is_named(self.settings.admitted, told):
             raise NotAllowed("You are not among those whom this server lets in. Please ask its owner.")
-
-    @staticmethod
-    def _is_named(names: Sequence[str], subject: str, name: str, email: str) -> bool:
-        told = {part.casefold() for part in (subject.rsplit(" ", 1)[-1], name, email) if part}
-        told |= {part[part.rindex("@"):] for part in list(told) if "@" in part}
-        return any(wanted.casefold() in told for wanted in names)
 
     # who changes
 
@@ -190,6 +185,20 @@ OWNED = ("key", "passkey", "role", "shared role")
 def id_of(via: str, subject: str) -> str:
     """The id of a person whom a proxy or a provider names: the same one on every machine."""
     return "p-" + hashlib.sha256(f"{via} {subject}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _proved(via: Via, subject: str, email: str) -> Collection[str]:
+    """What the settings may call somebody, in lower case: never what people choose themselves. A proxy vouches for its one header,
+    others may pass it unseen; a provider for its subject and for an address that it has verified, which is what `email` is."""
+    address = subject if via == "header" else email
+    names = {subject if via == "header" else subject.split(" ", 1)[-1], address}
+    if "@" in address:
+        names.add(address[address.rindex("@"):])
+    return {name.casefold() for name in names if name}
+
+
+def _is_named(names: Sequence[str], told: Collection[str]) -> bool:
+    return any(wanted.casefold() in told for wanted in names)
 
 
 def _shown(name: str) -> str:
