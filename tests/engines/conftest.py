@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from webbot.engines.echo import EchoEngine
+from webbot.engines.fair import FairEngine
 from webbot.engines.gguf import GgufEngine
 from webbot.engines.local import LocalEngine
 from webbot.engines.remote import RemoteEngine
@@ -71,12 +72,18 @@ def local(tmp_path_factory):
 
 
 # The engines that keep the contract, each a fixture; `model` marks those that load a model.
-ENGINES = ["echo", *(pytest.param(name, marks=pytest.mark.model) for name in ("local", "gguf", "remote"))]
+ENGINES = ["echo", "fair", *(pytest.param(name, marks=pytest.mark.model) for name in ("local", "gguf", "remote"))]
 
 
 @pytest.fixture
 def echo():
     return EchoEngine(context=2048)
+
+
+@pytest.fixture
+def fair(echo):
+    """The echo with the line in front of it."""
+    return FairEngine(echo, 2, 8, 4)
 
 
 @pytest.fixture

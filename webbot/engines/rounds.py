@@ -71,8 +71,9 @@ class Rounds:
         line = self._lines[owner]
         job = line.popleft()
         self._end(owner)
-        for passed in self._passed.values():
-            passed.add(owner)
+        for other, passed in self._passed.items():
+            if other not in self.background:
+                passed.add(owner)
         if line:
             self._begin(owner, line, frozenset())
         return job
