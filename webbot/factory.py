@@ -23,6 +23,7 @@ from webbot.web.library import Library
 from webbot.web.models import Models
 from webbot.web.operation import Operation
 from webbot.web.pages import THEMES, Pages
+from webbot.web.passkeys import PasskeyDoor
 from webbot.web.phone import create_phone_app
 from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
@@ -71,7 +72,9 @@ def create_app(services: Services) -> Flask:
     app.extensions["people"] = services.people
     Access(app, settings, chain)
     chain.proxy.install(app)
-    app.register_blueprint(Signing(services, chain).blueprint)
+    signing = Signing(services, chain).blueprint
+    app.register_blueprint(PasskeyDoor(services, chain, signing).blueprint)
+    app.register_blueprint(signing)
     install_problems(app)
     install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR, PYBOT_DOOR)
     texts = Texts(settings.texts)

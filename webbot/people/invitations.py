@@ -55,7 +55,10 @@ class Invitations:
         return self._make(Invitation(id="", person=person, by=person), seconds)
 
     def owner_link(self, name: str = "Owner") -> str:
-        """The token by which the first owner signs in; it works while there is no owner."""
+        """The token by which the first owner signs in; it works while there is no owner, and until the next one is made."""
+        for entry in self.store.entries(KIND):
+            if _invitation(entry).first:
+                self.store.delete_entry(KIND, entry.id)
         return self._make(Invitation(id="", name=name, rank="owner", first=True), DAYS * 86400.0)[1]
 
     def all(self) -> Sequence[Invitation]:

@@ -11,7 +11,7 @@ from typing import Any
 from webbot.errors import BadInput, Conflict, NotAllowed, NotFound
 from webbot.people import entries
 from webbot.people.devices import Devices
-from webbot.people.invitations import Invitations
+from webbot.people.invitations import Invitation, Invitations
 from webbot.people.keys import Keys
 from webbot.people.library import Library
 from webbot.people.passkeys import Passkeys
@@ -64,22 +64,27 @@ class People:
         name = self._free_name(name)
         return self._made(Person(id=f"p-{secrets.token_urlsafe(16)}", name=name, rank=rank))
 
-    def accept(self, token: str) -> Person:
-        """The person whom the link with that token signs in, made where it invites a new one; the link is used up then. Raises
-        NotFound for one that was used, is too old, or never was, Conflict for the owner's link once there is an owner."""
+    def look(self, token: str) -> Invitation:
+        """What the link with that token would do. Raises NotFound for one that was used, is too old, or never was, Conflict for
+        the owner's link once there is an owner."""
         known = self.invitations.look(token)
-        if known is None:
+        if known is None or (known.person and self.find(known.person) is None):
             raise NotFound(LINK_GONE)
-        if known.person:
-            person = self.find(known.person)
-        elif known.first and self.has_owner():
+        if known.first and self.has_owner():
             raise Conflict("This server has an owner already. Please ask for an invitation.")
-        else:
-            person = None
-            self._free_name(known.name)
-        if (known.person and person is None) or not self.invitations.take(token):
+        return known
+
+    def accept(self, token: str, name: str = "") -> Person:
+        """The person whom the link with that token signs in, made where it invites a new one; the link is used up then. The first
+        owner may choose another `name`. Raises what `look` raises, BadInput for what is no name, and Conflict for one that
+        somebody has."""
+        known = self.look(token)
+        wanted = name if known.first and name.strip() else known.name
+        if not known.person:
+            self._free_name(wanted)
+        if not self.invitations.take(token):
             raise NotFound(LINK_GONE)
-        return person or self.add(known.name, known.rank)
+        return self.person(known.person) if known.person else self.add(wanted, known.rank)
 
     def known(self, via: Via, subject: str, *, name: str = "", email: str = "") -> Person:
         """The person whom a proxy or a provider names, made where there is none yet. Raises NotAllowed for one who was removed
