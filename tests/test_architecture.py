@@ -56,6 +56,7 @@ ONLY_THERE = {
     "jwt": {"tokens"},
     "webauthn": {"people.passkeys"},
     "authlib": {"web.oidc"},
+    "joserfc": {"web.oidc"},
     "wsproto": {"web.socket"},
     "gunicorn": {"server", "webprocess"},
     "gevent": {"webprocess", "connection"},

@@ -21,6 +21,7 @@ from webbot.web.leonid import LEONID_DOOR, Leonid
 from webbot.web.leonid_port import create_leonid_app
 from webbot.web.library import Library
 from webbot.web.models import Models
+from webbot.web.oidc import Oidc
 from webbot.web.operation import Operation
 from webbot.web.pages import THEMES, Pages
 from webbot.web.passkeys import PasskeyDoor
@@ -77,6 +78,8 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(signing)
     install_problems(app)
     install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR, PYBOT_DOOR)
+    if settings.mode == "oidc":
+        app.register_blueprint(Oidc(services, chain).blueprint)
     texts = Texts(settings.texts)
     views = Views(services, texts)
     pages = Pages(services, texts, views)
