@@ -15,11 +15,11 @@ from flask import Response, request
 
 from webbot.connection import Connection, HandedOver
 from webbot.errors import BadInput, NotAllowed, Unavailable
+from webbot.web.origins import FOREIGN, OWN, is_own
 from webbot.web.sessions import COOKIE
 
 VERSION = "13"
 KEPT = ("Set-Cookie", "X-Request-Id", "Strict-Transport-Security")  # headers of the answer that opens a socket
-FOREIGN = "This request came from another site's page and was refused."
 NEEDED = "A WebSocket is spoken here: send Upgrade: websocket and Sec-WebSocket-Version: 13."
 
 
@@ -33,16 +33,13 @@ def is_upgrade() -> bool:
 
 
 def check_origin() -> None:
-    """Raises NotAllowed for what another site's page has opened. Browsers always say from where; a program need not, as long as
-    it does not come with a visitor's session alone. Where a proxy does the HTTPS, pages are https and requests are not."""
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    if site not in (None, "same-origin", "none"):
+    """Raises NotAllowed for what another site's page has opened. Stricter than for other requests: browsers always say where a
+    socket is opened, so whatever comes with a visitor's session alone must say so, whatever else it says."""
+    origin = request.headers.get("Origin")
+    if request.headers.get("Sec-Fetch-Site") not in OWN or (origin is not None and not is_own(origin)):
         raise NotAllowed(FOREIGN)
-    if origin is None:
-        if COOKIE in request.cookies and request.authorization is None:
-            raise NotAllowed("A socket with a visitor's session must say from which page it comes (Origin).")
-    elif origin.lower() not in {f"{scheme}://{request.host}".lower() for scheme in (request.scheme, "https")}:
-        raise NotAllowed(FOREIGN)
+    if origin is None and COOKIE in request.cookies and request.authorization is None:
+        raise NotAllowed("A socket with a visitor's session must say from which page it comes (Origin).")
 
 
 def key() -> str:
