@@ -38,6 +38,7 @@ WHO = {  # what somebody is told whom nobody knows
     "header": "Nobody has said who you are. Please sign in at the proxy in front of this server.",
     "open": "Nobody has said who you are.",
 }
+KEY_NEEDED = "A page elsewhere needs a key (Authorization: Bearer ...)."
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob:", "media-src 'self' blob:",
@@ -77,7 +78,7 @@ class Access:
         elif preflight := self.listed.preflight():
             return preflight
         elif not bearer():
-            raise Unwelcome("A page elsewhere needs a key (Authorization: Bearer ...).", code="invalid_api_key")
+            raise Unwelcome(KEY_NEEDED, code="invalid_api_key")
         self._identify()
         return None
 
@@ -91,6 +92,8 @@ class Access:
             return
         there = g.presence = self.chain.identify()
         g.owner = there.owner
+        if g.elsewhere and there.by not in ("key", "code", "program"):
+            raise Unwelcome(KEY_NEEDED, code="invalid_api_key")
         if there.by == "nobody":
             raise Unwelcome(WHO[self.settings.mode], code="invalid_api_key" if door is not None else "")
         if self.settings.has_people and request.endpoint in OWNERS_ONLY:
