@@ -47,21 +47,23 @@ class Finding:
     needed: bool = True
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """The findings, quick ones first."""
+def examine(settings: Settings, *, running: bool = False) -> Iterator[Finding]:
+    """The findings, quick ones first. Beside a server that is `running` nobody tries its ports, or asks torch, which it uses."""
     yield _python()
     yield from _packages()
     yield _ffmpeg()
     yield from _data(settings)
     yield _store(settings)
     yield _certificate(settings)
-    yield from _ports(settings)
+    if not running:
+        yield from _ports(settings)
     yield _phones(settings)
     yield from _models(settings)
     yield _hub(settings)
     if settings.remote_url:
         yield _remote(settings)
-    yield from _torch()
+    if not running:
+        yield from _torch()
 
 
 def _python() -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, session
+from flask import Flask
 from flask_babel import Babel, get_locale
 from flask_openapi3 import Info, OpenAPI
 
@@ -13,6 +13,7 @@ from webbot.local_socket import socket_path
 from webbot.services import Services
 from webbot.settings import ROOT, Settings
 from webbot.web.access import Access
+from webbot.web.account import Account
 from webbot.web.chain import Chain
 from webbot.web.conversations import Conversations
 from webbot.web.files import Files
@@ -23,9 +24,12 @@ from webbot.web.library import Library
 from webbot.web.models import Models
 from webbot.web.oidc import Oidc
 from webbot.web.operation import Operation
-from webbot.web.pages import THEMES, Pages
+from webbot.web.owner import Owner
+from webbot.web.pages import Pages
 from webbot.web.passkeys import PasskeyDoor
 from webbot.web.phone import create_phone_app
+from webbot.web.preferences import THEMES, preference
+from webbot.web.presence import presence
 from webbot.web.problems import install_problems
 from webbot.web.programs import install_programs
 from webbot.web.proxy import WSGI, Arriving
@@ -66,7 +70,7 @@ def create_app(services: Services) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
         TEMPLATES_AUTO_RELOAD=False,
     )
-    Babel(app, locale_selector=lambda: page_language(session.get("language", ""), settings.language))
+    Babel(app, locale_selector=lambda: page_language(preference("language"), settings.language))
     install_sessions(app, services.store, settings.session_days)
     measure_requests(app)
     chain = Chain(settings, services.people, services.access_code)
@@ -83,11 +87,11 @@ def create_app(services: Services) -> Flask:
     texts = Texts(settings.texts)
     views = Views(services, texts)
     pages = Pages(services, texts, views)
-    files = Files(services, views, pages)
+    files, account = Files(services, views, pages), Account(services, views)
     for door in (
         pages, files, Turns(services, views, pages, files), Conversations(services, views), Sharing(services),
-        Transfers(services, views), Models(services, views), Library(services, views), Streams(services, views), Voice(services),
-        Operation(services, views),
+        Transfers(services, views, account), account, Owner(services, views), Models(services, views), Library(services, views),
+        Streams(services, views), Voice(services), Operation(services, views),
     ):
         app.register_blueprint(door.blueprint)
     leonid = app.extensions["leonid"] = Leonid(services)
@@ -116,8 +120,9 @@ def create_plain_apps(settings: Settings, app: Flask) -> dict[int | str, WSGI]:
 
 
 def _every_page(services: Services) -> dict[str, Any]:
-    theme = session.get("theme", "auto")
+    theme = preference("theme", "auto")
     return {
         "locale": str(get_locale() or "en"), "theme": theme if theme in THEMES else "auto",
         "protected": bool(services.access_code), "version": __version__,
+        "rank": presence().rank,
     }

@@ -313,6 +313,15 @@ def load(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
     return Settings(**values)
 
 
+def spelled(settings: Settings) -> dict[str, str]:
+    """The settings as the environment names them, for another process of webbot: `load` reads the same from it."""
+
+    def text(value: Any) -> str:
+        return ",".join(value) if isinstance(value, tuple) else str(value)
+
+    return {PREFIX + row.name.upper(): text(getattr(settings, row.name)) for row in table()}
+
+
 def process_environment(**changes: str) -> dict[str, str]:
     """The environment for a process that this one starts: this one's, without webbot's own settings, and with `changes`."""
     secrets = {alias for row in table() if row.metadata["secret"] for alias in row.metadata["aliases"]}

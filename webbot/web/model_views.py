@@ -22,6 +22,7 @@ from webbot.models import plan
 from webbot.models.fleet import REMOTE
 from webbot.models.state import ModelState
 from webbot.services import Services
+from webbot.web.presence import presence
 from webbot.web.problems import translated
 
 FRESH_SECONDS = 0.5
@@ -64,7 +65,7 @@ class ModelViews:
         """The chip, the line and the menu of a conversation, each with the id by which the page's script finds its place."""
         here = f"/c/{NOWHERE}" if conversation else ""
         html = self._fresh(
-            ("line", str(get_locale()), model, here),
+            ("line", str(get_locale()), presence().rank, model, here),
             lambda: render_template("_models.html", models=self.shown(model), here=here),
         )
         return html.replace(f'"{here}/model"', f'"/c/{conversation}/model"') if conversation else html
@@ -128,7 +129,8 @@ class ModelViews:
         }
 
     def list_html(self) -> str:
-        return self._fresh(("list", str(get_locale())), lambda: render_template("_model_list.html", page=self.page()))
+        key = ("list", str(get_locale()), presence().rank)
+        return self._fresh(key, lambda: render_template("_model_list.html", page=self.page()))
 
     def _card(self, state: ModelState) -> View:
         """A row of the list. `can` are the acts that make sense now; the server refuses the others anyway."""

@@ -22,6 +22,7 @@ from webbot.services import Services
 from webbot.transfer import markdown, webbot_json
 from webbot.web import forms
 from webbot.web.access import claim
+from webbot.web.account import Account
 from webbot.web.files import FULL
 from webbot.web.problems import sentence_of, wants_json
 from webbot.web.views import View, Views
@@ -35,8 +36,9 @@ TOLD = 20  # conversations that came in, and reasons why others did not, that th
 class Transfers:
     """The routes of export and import."""
 
-    def __init__(self, services: Services, views: Views) -> None:
+    def __init__(self, services: Services, views: Views, account: Account) -> None:
         self.settings, self.chat, self.store, self.views = services.settings, services.chat, services.store, views
+        self.account = account
         self.blueprint = Blueprint("transfers", __name__)
         self.blueprint.add_url_rule("/c/<conversation>/export.json", "json", self.json)
         self.blueprint.add_url_rule("/c/<conversation>/export.md", "markdown", self.markdown)
@@ -160,10 +162,7 @@ class Transfers:
     def _nothing(self, problem: Problem) -> ResponseReturnValue:
         if wants_json():
             raise problem
-        return render_template(
-            "preferences.html", current=None, models=self.views.models.shown(), trouble=sentence_of(problem),
-            limits=self.views.limits(), **self.views.lists.asked(),
-        ), problem.status
+        return self.account.page(trouble=sentence_of(problem), status=problem.status)
 
     def _shown(self, told: Told) -> ResponseReturnValue:
         status = 200 if told.count or not told.broken else 422

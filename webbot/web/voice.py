@@ -10,6 +10,7 @@ from webbot.errors import BadInput, Problem
 from webbot.services import Services
 from webbot.web import forms
 from webbot.web.languages import language_name
+from webbot.web.preferences import preference
 from webbot.web.problems import translated
 
 
@@ -26,7 +27,7 @@ class Voice:
         recording = request.files.get("file")
         if recording is None:
             raise BadInput("No recording came with the request. Send it in the field file.")
-        language = forms.text("language", limit=20) or self.services.settings.speech_language
+        language = forms.text("language", limit=20) or preference("speech_language") or self.services.settings.speech_language
         try:
             heard = self.services.transcribe(recording.stream.read(), language)
         except Problem:
