@@ -10,8 +10,7 @@ export function listenToRoles() {
 
 /** @param {HTMLInputElement} chosen */
 function show(chosen) {
-  const name = document.getElementById("role-name");
-  if (name) name.textContent = chosen.dataset.title ?? "";
+  for (const name of document.querySelectorAll("#role-name, .who bdi")) name.textContent = chosen.dataset.title ?? "";
   const place = document.getElementById("tries");
   if (!place) return;
   const own = read(chosen);

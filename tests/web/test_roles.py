@@ -75,7 +75,7 @@ def openings(page):
 
 def test_a_role_without_script_from_its_form_to_its_end(call):
     assert 'action="/roles"' in call("ann", "GET", "/roles/new").text
-    typed = {"title": "Gardener <i>", "description": "Knows & grows", "prompt": "You garden.", "openings": "Roses?\r\n\r\nTulips?"}
+    typed = {"title": "Gardener <i>", "description": "Knows & grows", "prompt": "Garden.", "openings": "Roses?\r\n\r\nTulips?"}
     made = call("ann", "POST", "/roles", **typed)
     key = made.location.removeprefix("/roles#role-")
     assert (made.status_code, key[:2]) == (303, "r-")
