@@ -201,6 +201,7 @@ class Worker(GeventWorker):
         connection = environ["gunicorn.socket"]
         environ["webbot.gone"] = connection.gone
         app = self.plain[_place(connection)] if connection.plain else self.pages
+        gevent.sleep(0)  # a connection whose next request is there already must not be served before all others
         return app(environ, start_response)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
