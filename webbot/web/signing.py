@@ -124,6 +124,7 @@ class Signing:
         sign_in(self.services, person)
         if invitation.first:
             self.services.store.hand_over("home", person.id)
+            self.people.library.hand_over("home", person.id)
 
     # going
 
