@@ -15,7 +15,7 @@ TIERS = [
     ["__main__"],
     ["cli"],
     ["doctor", "manual", "models_command", "people_command", "server", "store_command", "terminal"],
-    ["webprocess"],
+    ["webprocess", "banner"],
     ["factory"],
     ["web"],
     ["services"],

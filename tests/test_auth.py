@@ -13,15 +13,20 @@ def test_a_server_for_this_machine_only_asks_for_none(tmp_path):
     assert not (tmp_path / "access_code").exists()
 
 
+@pytest.mark.parametrize("access", ["invite", "header", "oidc"])
+def test_where_people_are_known_there_is_none(tmp_path, access):
+    assert auth.access_code(settings.load({}, data=tmp_path, lan=True, access=access, access_code="correct horse")) == ""
+
+
 def test_the_code_is_made_once_and_kept_for_its_owner(tmp_path):
-    chosen = settings.load({}, data=tmp_path / "data", lan=True)
+    chosen = settings.load({}, data=tmp_path / "data", access="code", lan=True)
     code = auth.access_code(chosen)
     assert len(code.replace("-", "")) == 12 and set(code.replace("-", "")) <= set(auth.LETTERS)
     assert auth.access_code(chosen) == code
     path = tmp_path / "data" / "access_code"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and path.read_text().strip() == code
     assert [file.name for file in path.parent.iterdir()] == ["access_code"]
-    assert auth.access_code(settings.load({}, data=tmp_path / "other", lan=True)) != code
+    assert auth.access_code(settings.load({}, data=tmp_path / "other", access="code", lan=True)) != code
 
 
 def test_the_code_of_the_settings_wins(tmp_path):
@@ -38,7 +43,7 @@ def test_a_short_code_is_refused(tmp_path, code):
 def test_an_emptied_file_is_refused(tmp_path):
     (tmp_path / "access_code").touch()
     with pytest.raises(SettingsError):
-        auth.access_code(settings.load({}, data=tmp_path, lan=True))
+        auth.access_code(settings.load({}, data=tmp_path, access="code", lan=True))
 
 
 @pytest.mark.parametrize(

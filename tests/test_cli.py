@@ -41,6 +41,7 @@ def test_version():
         (), ("nonsense",), ("serve", "--nonsense"), ("serve", "--port", "0"), ("serve", "--port", "many"),
         ("serve", "--device", "abacus"), ("models", "load"), ("transcribe", "/nowhere/at/all.wav"),
         ("store",), ("store", "copy", "sqlite:////a/b.db"), ("store", "check", "mysql://user:secret@host/name"),
+        ("people",), ("people", "rank", "Ann", "king"), ("serve", "--lan", "--access", "open"),
     ],
 )
 def test_wrong_use_is_status_2_without_a_stack_trace(arguments):
@@ -62,7 +63,7 @@ def test_the_page_of_settings_is_the_one_in_docs():
 def test_every_setting_but_the_secret_ones_is_an_option():
     given = cli._parser().parse_args(["serve"])
     options = {name.removeprefix("setting_") for name in vars(given) if name.startswith("setting_")}
-    secret = {"access_code", "leonid_secret", "openai_key", "redis", "remote_key", "store"}
+    secret = {"access_code", "leonid_secret", "oidc_secret", "openai_key", "proxy_secret", "redis", "remote_key", "store"}
     assert options == {row.name for row in settings.table()} - secret
 
 
@@ -209,25 +210,28 @@ def free_port():
 
 
 @pytest.mark.slow
-def test_serve_prints_the_link_with_the_code_and_a_qr_code(tmp_path):
+def test_serve_prints_the_owners_link_and_a_qr_code(tmp_path):
+    """The rest is in test_banner.py."""
     port = free_port()
+    data = ["--data", str(tmp_path / "data"), "--certs", str(tmp_path / "certs")]
     with (tmp_path / "out").open("w+") as out, subprocess.Popen(
-        [sys.executable, "-m", "webbot", "serve", "--lan", "--engine", "echo", "--no-speech", "--port", str(port),
-         "--lan-port", str(free_port()), "--data", str(tmp_path / "data"), "--certs", str(tmp_path / "certs")],
+        [sys.executable, "-m", "webbot", "serve", "--lan", "--engine", "echo", "--no-speech",
+         "--port", str(port), "--lan-port", str(free_port()), *data],
         cwd=ROOT, stdout=out, stderr=out, text=True,
     ) as process:
         try:
             page = visit(port, tmp_path / "certs" / "ca.pem", process)
             assert process.poll() is None
+            invited = run("people", "invite", "Bob", *data)  # beside the server, and it knows by which port that is reached
+            assert re.search(rf"https://localhost:{port}/join/\S{{32}}\n", invited.stdout) and "█" in invited.stdout
         finally:
             process.terminate()
         assert process.wait(25) == 0
         out.seek(0)
         printed = out.read()
-    code = (tmp_path / "data" / "access_code").read_text().strip()
-    assert f"https://localhost:{port}/enter?code={code}" in printed
+    assert re.search(rf"https://localhost:{port}/join/\S{{32}}\n", printed) and "no owner yet" in printed
     assert "█" in printed and "http://" in printed
-    assert b"401" in page.split(b"\r\n", 1)[0] or b"30" in page.split(b"\r\n", 1)[0]  # a visitor without the code sees no more
+    assert b"401" in page.split(b"\r\n", 1)[0]  # a visitor without it sees no more
     assert "Traceback" not in printed
 
 

@@ -51,7 +51,9 @@ def test_what_does_not_fit_is_said_with_the_name_that_was_used(name, value, told
 
 def test_secrets_are_shown_nowhere(monkeypatch):
     secret = {row.name for row in settings.table() if row.metadata["secret"]}
-    assert secret == {"access_code", "leonid_secret", "openai_key", "redis", "remote_key", "store"}
+    assert secret == {
+        "access_code", "leonid_secret", "oidc_secret", "openai_key", "proxy_secret", "redis", "remote_key", "store",
+    }
     chosen = load({f"WEBBOT_{name.upper()}": SECRET for name in secret})
     assert all(getattr(chosen, name) == SECRET for name in secret)
     assert SECRET not in repr(chosen) and "canary" not in manual.settings_page()

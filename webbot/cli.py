@@ -52,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     transcribing.add_argument("file", type=Path, help="a recording in any common format")
     _models_options(add("models", models, "List, pull, use, remove and examine models."))
     _store_options(add("store", store, "Copy, back up, restore and check what is kept.", with_settings=False), shared)
-    add("doctor", doctor, "Look at what this machine lacks, and say the remedy.")
+    _people_options(add("people", people, "Who uses this server: invite, list and remove people.", with_settings=False), shared)
+    looking = add("doctor", doctor, "Look at what this machine lacks, and say the remedy.")
+    looking.add_argument("--json", action="store_true", help="for programs: a list of {what, remedy, needed}")
+    looking.add_argument("--running", action="store_true", help="beside a server that runs: leave its ports and torch alone")
     page = add("settings", show_settings, "Print the page of settings.", with_settings=False)
     page.add_argument("--write", action="store_true", help="write it to docs/settings.md")
     certificates = add("certs", certificate, "Show the certificate, or renew it. A running server takes it over by itself.")
@@ -92,6 +95,28 @@ def _store_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentPar
     look.add_argument("store", nargs="?", metavar="STORE", default="-", help=form)
 
 
+def _people_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
+
+    def add(name: str, text: str, *arguments: str, settings: argparse.ArgumentParser = shared) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=text, description=text, parents=[settings], conflict_handler="resolve")
+        for argument in arguments:
+            made.add_argument(argument, metavar=argument.upper())
+        return made
+
+    add("list", "Who is here, and who is invited.").add_argument("--json", action="store_true", help="for programs")
+    # One of the settings is called owner, too; who is invited has nothing to do with it.
+    inviting = add("invite", "Print a link and a QR code that let somebody new in once.", "name", settings=_settings_options())
+    inviting.add_argument("--owner", action="store_true", help="as an owner: the first one, or one more")
+    add("link", "Print a link for one more device of somebody, also of an owner who is locked out.", "name")
+    add("rename", "Give somebody another name.", "name", "new")
+    add("rank", "Make somebody owner or member.", "name").add_argument("rank", choices=["owner", "member"])
+    removing = add("remove", "Remove somebody with everything of theirs, and end what is open for them.", "name")
+    removing.add_argument("--yes", action="store_true", help="do not ask")
+    add("keys", "The API keys of somebody.", "name")
+    add("revoke", "Revoke an API key of somebody.", "name", "key")
+
+
 def _settings_options() -> argparse.ArgumentParser:
     """Each row of the table of settings as an option; only what is given overrides the environment."""
     parser = argparse.ArgumentParser(add_help=False)
@@ -121,47 +146,10 @@ def _settings(given: argparse.Namespace) -> Settings:
 
 
 def serve(given: argparse.Namespace) -> int:
-    from webbot import server
+    from webbot import banner, server
 
-    server.run(_settings(given), announce=announce)
+    server.run(_settings(given), announce=banner.announce)
     return 0
-
-
-def announce(chosen: Settings) -> None:
-    """Says where the server is, with the access code when it asks for one."""
-    from webbot.addresses import lan_addresses
-    from webbot.auth import access_code, entry_link
-
-    code = access_code(chosen)
-    print(f"\nwebbot {__version__}: {entry_link(f'https://localhost:{chosen.port}', code)}   (Ctrl-C ends it)")
-    if chosen.host not in ("127.0.0.1", "localhost", "::1", "0.0.0.0"):  # noqa: S104
-        print(f"also: {entry_link(f'https://{chosen.host}:{chosen.port}', code)}")
-    for host in chosen.hosts:
-        print(f"by the tunnel's name, if it keeps the port: {entry_link(f'https://{host}:{chosen.port}', code)}")
-    if chosen.leonid_port:
-        print(f"Leonid's clients: http://127.0.0.1:{chosen.leonid_port}/")
-    if chosen.lan:
-        reached = [f"[{address}]" if ":" in address else address for address in lan_addresses()] or ["localhost"]
-        for address in reached:
-            print(f"from other machines: {entry_link(f'https://{address}:{chosen.port}', code)}")
-        print(f"phones first get the certificate here: http://{reached[0]}:{chosen.lan_port}/")
-        _show_code(entry_link(f"https://{reached[0]}:{chosen.port}", code))
-    elif not chosen.certificate:
-        print("The browser warns once of the certificate made on this machine; certs/README.md says how to trust it.")
-    print(flush=True)
-
-
-def _show_code(link: str) -> None:
-    import io
-
-    import segno
-
-    drawn = io.StringIO()
-    segno.make(link, micro=False).terminal(drawn, compact=True)
-    try:
-        print(drawn.getvalue())
-    except UnicodeEncodeError:  # a terminal without block characters
-        print("(this terminal cannot show the QR code; it stands on the phones' page, without the access code)")
 
 
 def chat(given: argparse.Namespace) -> int:
@@ -188,11 +176,24 @@ def store(given: argparse.Namespace) -> int:
     return store_command.run(given, _settings(given))
 
 
+def people(given: argparse.Namespace) -> int:
+    from webbot import people_command
+
+    return people_command.run(given, _settings(given))
+
+
 def doctor(given: argparse.Namespace) -> int:
     from webbot.doctor import examine
 
+    if given.json:
+        import json
+        from dataclasses import asdict
+
+        findings = list(examine(_settings(given), running=given.running))
+        print(json.dumps([asdict(finding) for finding in findings]))
+        return 1 if any(finding.remedy and finding.needed for finding in findings) else 0
     missing = 0
-    for finding in examine(_settings(given)):
+    for finding in examine(_settings(given), running=given.running):
         mark = "ok     " if not finding.remedy else "problem" if finding.needed else "note   "
         print(f"{mark}  {finding.what}", flush=True)
         if finding.remedy:

@@ -1,7 +1,7 @@
 """The help page for phones, over plain HTTP: the only thing it gives away is the certificate of the authority, which is public.
 
-No cookies, no forms, no access code: whoever listens in the network learns nothing. It exists because a phone must get the
-certificate before it can trust the HTTPS pages.
+No cookies, no forms, no access code, no link of an invitation: whoever listens in the network learns nothing. It exists because
+a phone must get the certificate before it can trust the HTTPS pages.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ def create_phone_app(settings: Settings) -> Flask:
         # Black on white in every theme: cameras read nothing else.
         code = segno.make(address, micro=False).svg_inline(scale=6, border=3, dark="black", light="white", omitsize=True)
         language = page_language("", settings.language)
-        return render_template("phone.html", address=address, code=Markup(code), file=FILE_NAME, own=own, language=language)  # noqa: S704
+        return render_template(
+            "phone.html", address=address, code=Markup(code), file=FILE_NAME, own=own, language=language,  # noqa: S704
+            mode=settings.mode,
+        )
 
     @app.get(f"/{FILE_NAME}")
     def certificate() -> Response:
