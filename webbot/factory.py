@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from flask import Flask
@@ -48,6 +49,7 @@ from webbot.web.v1.problems import ErrorBody
 from webbot.web.views import Views
 from webbot.web.voice import Voice
 
+STAMP = hashlib.sha256(__version__.encode()).hexdigest()[:8]  # in the addresses of the page's files; a stranger learns no version
 FORM_OVERHEAD = 65536  # names, boundaries and the small fields of a form, in bytes
 
 
@@ -83,7 +85,8 @@ def create_app(services: Services) -> Flask:
     install_problems(app)
     install_programs(app, V1_DOOR, LEONID_DOOR, SOCRATIC_DOOR, PYBOT_DOOR)
     if settings.mode == "oidc":
-        app.register_blueprint(Oidc(services, chain).blueprint)
+        oidc = app.extensions["oidc"] = Oidc(services, chain)
+        app.register_blueprint(oidc.blueprint)
     texts = Texts(settings.texts)
     views = Views(services, texts)
     pages = Pages(services, texts, views)
@@ -123,6 +126,6 @@ def _every_page(services: Services) -> dict[str, Any]:
     theme = preference("theme", "auto")
     return {
         "locale": str(get_locale() or "en"), "theme": theme if theme in THEMES else "auto",
-        "protected": bool(services.access_code), "version": __version__,
+        "protected": bool(services.access_code), "version": STAMP,
         "rank": presence().rank,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 from secrets import token_hex
@@ -18,6 +19,9 @@ JSON = {"Accept": "application/json"}
 CANARY = "canary7391"  # in everything that is somebody's own
 
 
+addresses = itertools.count(1)
+
+
 class Household:
     """Persons of an application, by name; `client` is a browser in which somebody is signed in."""
 
@@ -30,9 +34,15 @@ class Household:
 
     def client(self, person):
         _, token = self.people.invitations.link(person.id)
-        client = self.app.test_client()
+        client = self.stranger()
         answer = client.post(f"/join/{token}", base_url=HOME, data={}, headers={"Origin": HOME})
         assert answer.status_code == 303, answer.text
+        return client
+
+    def stranger(self):
+        """A browser at an address of its own, so that nobody is slowed down by the guesses of another."""
+        client = self.app.test_client()
+        client.environ_base["REMOTE_ADDR"] = f"192.0.2.{next(addresses)}"
         return client
 
     def key(self, person, *scopes):
@@ -68,7 +78,8 @@ class Belongings:
         self.key = people.keys.make(person.id, f"{word} key", ["chat"])[0].id
         self.invitation = people.invitations.invite(f"{word} guest", "member", person.id)[0].id
         self.role = people.library.add(person.id, title=f"{word} role", prompt=f"{word} prompt").id
-        kept = Passkey(id=token_hex(32), person=person.id, name=f"{word} passkey", site="localhost", credential="AAAA", public_key="AAAA")
+        kept = Passkey(id=token_hex(32), person=person.id, name=f"{word} passkey", site="localhost", credential="AAAA",
+                       public_key="AAAA")
         self.passkey = store.put_entry(entries.entry("passkey", kept, owner=person.id)).id
         self.response = self._response()
         deleted = store.create_conversation(person.id, title=f"{word} deleted", beginning=[Message(role="user", text="x")]).id

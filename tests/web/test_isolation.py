@@ -50,9 +50,12 @@ OPEN = {
     "static": "style and script, the same for everybody",
     "operation.healthz": "whether the server lives", "pybot.healthz": "the same for Pybot's clients",
     "sharing.read": "the link is the right to read",
-    "signing.enter": "the page for signing in", "signing.join": "a link that signs in", "signing.leave": "signing out twice is no error",
+    "signing.enter": "the page for signing in", "signing.join": "a link that signs in",
+    "signing.leave": "signing out twice is no error",
     "signing.passkey_options": "signing in with a passkey", "signing.passkey_signin": "signing in with a passkey",
     "leonid.alive": "whether the server is there, for programs of old",
+    "oidc.start": "on the way to the provider", "oidc.back": "the way back, with what the provider gave",
+    "oidc.out": "signing out there, too",
 }
 
 
@@ -77,7 +80,7 @@ def named(whose, kind):
 def path_of(rule, values):
     path = rule.rule
     for argument in rule.arguments:
-        given = values.get(argument, "x")
+        given = values.get(argument, "x" * 24)
         for form in (f"<{argument}>", f"<path:{argument}>"):
             path = path.replace(form, given)
     return path
@@ -183,8 +186,9 @@ def test_a_case_that_finds_its_own_would_fail(house, alice, bob, browser, rules)
 def fields(alice, bob):
     here = f"/c/{bob.conversation}"
     for name in ("edit", "again", "on", "show", "pin", "feedback"):
-        body = {"message": "ID"} | {"edit": {"question": "x"}, "pin": {"pinned": "on"}, "feedback": {"feedback": "up"}}.get(name, {})
-        yield f"turns.{'go_on' if name == 'on' else name}", f"{here}/{name}", alice.question if name == "edit" else alice.message, body
+        more = {"edit": {"question": "x"}, "pin": {"pinned": "on"}, "feedback": {"feedback": "up"}}.get(name, {})
+        message = alice.question if name == "edit" else alice.message
+        yield f"turns.{'go_on' if name == 'on' else name}", f"{here}/{name}", message, {"message": "ID"} | more
     yield "turns.first_turn", "/turns", alice.role, {"question": "x", "role": "ID"}
     yield "turns.next_turn", f"{here}/turns", alice.role, {"question": "x", "role": "ID"}
     yield "pages.role", f"{here}/role", alice.role, {"role": "ID"}
@@ -197,7 +201,7 @@ def fields(alice, bob):
 
 
 NAMES_NOTHING = {
-    "turns.classic": "as first_turn", "files.first": "as first_turn", "pages.preferences": "one's own", "pages.session_out": "one's own",
+    "turns.classic": "as first_turn", "files.first": "as first_turn", "pages.session_out": "one's own",
     "transfers.import_file": "brings everything along", "voice.transcribe": "brings a recording",
     "conversations.forget": "a mark in one's own session", "socratic.prompt": "a text", "pybot.create": "a title",
     "v1.Completions_create_completion": "a text", "v1.EmbeddingDoor_create": "a text", "v1.Audio_create_speech": "a text",
@@ -241,7 +245,7 @@ def test_no_list_shows_what_is_somebody_else_s(house, alice, browser, bob, rules
     carol = house.person("Carol")
     visits = [(house.client(carol), JSON), (house.client(carol), {}), (house.app.test_client(), house.key(carol))]
     for rule in rules:
-        if rule.arguments or "GET" not in rule.methods or rule.websocket or rule.endpoint in ("pages.session_out", "signing.leave"):
+        if rule.arguments or "GET" not in rule.methods or rule.websocket or rule.endpoint == "pages.session_out":
             continue
         for client, headers in visits:
             with client.get(rule.rule, base_url=HOME, headers=headers, buffered=False) as answer:
@@ -309,7 +313,7 @@ def test_a_socket_and_a_stream_hear_nothing_of_somebody_else_s_answer(house, ali
 MODES = {
     "invite": {"access": "invite"},
     "header": {"access": "header", "proxy_secret": SECRET},
-    "oidc": {"access": "oidc", "oidc_url": "https://id.example.org", "oidc_client": "webbot"},
+    "oidc": {"access": "oidc", "oidc_url": "https://127.0.0.1:9/nobody", "oidc_client": "webbot"},
     "code": {"access": "code", "access_code": "correct-horse-battery"},
 }
 
@@ -323,7 +327,7 @@ def test_whom_nobody_knows_sees_nothing(shared_app, mode):
     client, tried = app.test_client(), 0
     for rule in app.url_map.iter_rules():
         for method in METHODS:
-            path = path_of(rule, {argument: kept for argument in rule.arguments})
+            path = path_of(rule, dict.fromkeys(rule.arguments, kept))
             if rule.websocket:
                 headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
                            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": HOME}
@@ -339,7 +343,7 @@ def test_whom_nobody_knows_sees_nothing(shared_app, mode):
             case = f"{mode} {method} {path}: {text[:200]}"
             assert CANARY not in text and kept not in text.replace(path, ""), case
             if rule.endpoint in OPEN:
-                assert answer.status_code < 500, case
+                assert answer.status_code < 500 or (mode, answer.status_code) == ("oidc", 503), case  # there is no provider
                 continue
             if rule.endpoint.startswith("leonid.") and method == "OPTIONS":
                 assert not text, case

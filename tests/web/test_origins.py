@@ -193,7 +193,8 @@ def test_no_other_page_and_no_other_path_is_listed(house, alice, origin, path):
 def test_a_listed_page_comes_with_a_key_and_never_with_a_cookie(house, alice, browser):
     sent = {"Origin": LISTED, "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}
     body = {"model": "echo", "messages": [{"role": "user", "content": "hi"}]}
-    for authorization in ({}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer "}, {"Authorization": "Bearer wb-wrong"}):
+    for given in ("", "Basic eDp5", "Bearer ", "Bearer wb-wrong"):
+        authorization = {"Authorization": given} if given else {}
         refused = browser.post("/v1/chat/completions", base_url=HOME, json=body, headers={**sent, **authorization})
         assert refused.status_code == 401, authorization
         assert refused.headers["Access-Control-Allow-Origin"] == LISTED, "the page may read what is wrong"

@@ -103,7 +103,8 @@ class Account:
         spoken = sorted(((code, language_name(code)) for code in SPOKEN), key=lambda pair: pair[1].casefold())
         return render_template(
             "preferences.html", current=None, models=self.views.models.shown(), limits=self.views.limits(), deleted=deleted(),
-            trouble=trouble, where=where, typed=typed or {}, role_choices=self.roles.choices(g.owner), spoken=spoken,
+            trouble=trouble, where=where, typed=typed if typed is not None else {}, spoken=spoken,
+            role_choices=self.roles.choices(g.owner),
             chosen={name: preference(name) for name in ("language", "role", "speaks", "speech_language")},
             account=self._account(person) if person is not None else None, person=person, **once, **self.views.lists.asked(),
         ), status

@@ -26,7 +26,7 @@ from webbot.web.views import PICTURES, Views
 
 MEGABYTE = 1_000_000
 OVERHEAD = 65536  # names, boundaries and the small fields of a form, in bytes
-ALONE = "default-src 'none'; sandbox"
+ALONE = "default-src 'none'; sandbox; frame-ancestors 'none'"
 PICTURE = f"{ALONE}; style-src 'unsafe-inline'"  # browsers centre a picture with a style of their own
 FULL = "The server's disk is nearly full, so it takes no files at the moment."
 
