@@ -5,8 +5,9 @@ import pytest
 from tests.servers import redis_url
 from webbot.errors import BadInput, Conflict, NotFound, TooLong
 from webbot.people import People
-from webbot.people.library import MOST, OPENINGS, Library
+from webbot.people.library import MOST, OPENINGS, Library, mark_of
 from webbot.settings import load
+from webbot.store.base import Entry
 from webbot.store.redis import RedisStore
 from webbot.store.sql import SqlStore
 
@@ -46,9 +47,14 @@ def test_a_role_from_its_beginning_to_its_end(kind, tmp_path):
     with pytest.raises(Conflict):
         library.change("ann", role.id, only_version=1, prompt="You fry.")
     shared = library.share("ann", role.id)
-    assert library.shared(but="bob") == [shared] == [library.find("bob", role.id)]
+    assert library.find("bob", role.id) == shared
+    (listed,) = library.shared(but="bob")
+    assert (listed.id, listed.owner, listed.title, listed.mark) == (role.id, "ann", "Cook", mark_of("You bake.\nWell."))
     assert library.shared(but="ann") == []
+    library.change("ann", role.id, title="Baker")
+    assert [each.title for each in library.shared()] == ["Baker"]
     assert library.share("ann", role.id).shared  # once more changes nothing
+    assert len(library.shared()) == 1
     assert not library.unshare("ann", role.id).shared
     assert library.shared() == []
     library.share("ann", role.id)
@@ -102,6 +108,17 @@ def test_what_just_fits(library):
     family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
     role = cook(library, title="t" * 60, description="d" * 300, prompt="p" * 1000, openings=[family, *"abcde"])
     assert library.find("ann", role.id).openings[0] == family
+
+
+def test_what_is_listed_follows_the_role_itself(library, store):
+    """As after two changes at the same moment, of which the list got the wrong one."""
+    role = library.share("ann", cook(library).id)
+    library.unshare("ann", role.id)
+    store.put_entry(Entry(kind="shared role", id=role.id, owner="ann", value={"title": "Left over"}))
+    with pytest.raises(NotFound):
+        library.find("bob", role.id)
+    library.change("ann", role.id, title="Kept")
+    assert library.shared() == []
 
 
 def test_a_hundred_roles_and_no_more(library, store):

@@ -161,8 +161,8 @@ def page(kind: str) -> dict[str, Any]:
 
 def role(key: str, place: str = "box", **more: Any) -> dict[str, Any]:
     """One as the pages offer it."""
-    plain = {"title": key.title(), "description": "Asks <back>.", "prompt": "You ask.", "openings": ["What's <new>?", "\"Why\"?"]}
-    return {"key": key, "place": place, "by": "", "shared": False, "version": 1, **plain, **more}
+    plain = {"title": key.title(), "description": "Asks <back>.", "prompt": "You ask.", "mark": key, "by": ""}
+    return {"key": key, "place": place, "openings": ["What's <new>?", '"Why"?'], "shared": False, "version": 1, **plain, **more}
 
 
 def view(kind: str = "talk") -> dict[str, Any]:
@@ -199,7 +199,7 @@ def view(kind: str = "talk") -> dict[str, Any]:
         "files": files if talking else [], "place": "a12.30" if talking else "",
         "memory": memory if talking else None, "earlier": "/c/c1?before=1" if talking else None, "trouble": None, "draft": "",
         "roles": roles, "first_role": None if talking else roles["box"][0], "role": roles["own"][0],
-        "typed": roles["own"][0], "models": models("starter" if kind == "welcome" else "ready"),
+        "typed": roles["own"][0], "role_mark": "friendly", "models": models("starter" if kind == "welcome" else "ready"),
         "welcome": text_html("h2. What is on your mind?\n\nWrite, or press the microphone and talk."),
         "tries": ["What is the capital of France?", "Tell me a story about a dragon", "Write Python that prints ten squares"],
         "limits": {"upload_mb": 64, "audio_seconds": 600, "question_bytes": 65536, "file_mb": 16},

@@ -7,6 +7,7 @@ with. The roles in the box are no entries: see web/texts.py.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 import secrets
 import unicodedata
@@ -20,7 +21,7 @@ from webbot.people import entries
 from webbot.store.base import Entry, Store
 
 KIND = "role"
-SHARED = "shared role"  # an entry beside each shared role, so that they are found without reading everybody's; the role decides
+SHARED = "shared role"  # beside each shared role, what its list needs, so that nobody reads all prompts; the role itself decides
 LONGEST_TITLE, LONGEST_DESCRIPTION, LONGEST_OPENING = 60, 300, 200  # characters
 OPENINGS = 6
 MOST = 100  # roles of one person
@@ -49,6 +50,20 @@ class Role:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What the list of the shared roles says of one. `mark` is that of its prompt: see mark_of."""
+
+    id: str
+    owner: str
+    title: str
+    description: str = ""
+    openings: tuple[str, ...] = ()
+    mark: str = ""
+    created_at: float = 0.0
+    version: int = 0
+
+
 class Library:
     """All roles, by who wrote them. An owner is a person's id or, where there are none, whoever owns conversations."""
 
@@ -59,11 +74,9 @@ class Library:
         """The owner's own ones, oldest first."""
         return [_role(entry) for entry in self.store.entries(KIND, owner)] if owner else []
 
-    def shared(self, but: str = "") -> Sequence[Role]:
+    def shared(self, but: str = "") -> Sequence[Shared]:
         """Those that everybody here may use, but that owner's, in the order in which they were shared."""
-        places = [entry for entry in self.store.entries(SHARED) if not but or entry.owner != but]
-        found = [self._any(entry.id) for entry in places]
-        return [role for role in found if role is not None and role.shared]
+        return [entries.read(Shared, entry) for entry in self.store.entries(SHARED) if not but or entry.owner != but]
 
     def find(self, owner: str, id: str) -> Role:
         """An own role or a shared one. Raises NotFound, also for one that somebody else keeps."""
@@ -81,8 +94,8 @@ class Library:
 
     def title_of(self, owner: str, prompt: str) -> str:
         """The title of the owner's role, else of a shared one, with that prompt; "" where there is none."""
-        found = (role.title for roles in (self.of, self.shared) for role in roles(owner) if role.prompt == prompt)
-        return next(found, "")
+        own = (role.title for role in self.of(owner) if role.prompt == prompt)
+        return next(own, "") or next((role.title for role in self.shared(owner) if role.mark == mark_of(prompt)), "")
 
     def add(self, owner: str, *, title: str, prompt: str, description: str = "", openings: Iterable[str] = ()) -> Role:
         """A new role that nobody else sees yet. Raises BadInput, TooLong, and Conflict for more than MOST."""
@@ -94,18 +107,15 @@ class Library:
     def change(self, owner: str, id: str, *, only_version: int | None = None, **changes: Any) -> Role:
         """Sets any of title, description, prompt, openings. With `only_version` it changes just that version and raises Conflict
         for another one. Raises NotFound, BadInput, TooLong."""
-        return self._change(owner, id, only_version, **self._checked(changes))
+        return self._told(self._change(owner, id, only_version, **self._checked(changes)))
 
     def share(self, owner: str, id: str) -> Role:
         """From now on everybody here may use it. Raises NotFound."""
-        entries.put(self.store, Entry(kind=SHARED, id=self.own(owner, id).id, owner=owner))
-        return self._change(owner, id, shared=True)
+        return self._told(self._change(owner, id, shared=True), new=True)
 
     def unshare(self, owner: str, id: str) -> Role:
         """Nobody else sees it any more; conversations that began with it go on. Raises NotFound."""
-        role = self._change(owner, id, shared=False)
-        self.store.delete_entry(SHARED, id)
-        return role
+        return self._told(self._change(owner, id, shared=False))
 
     def delete(self, owner: str, id: str) -> None:
         """Raises NotFound."""
@@ -154,6 +164,22 @@ class Library:
                     raise
         raise NotFound(GONE)
 
+    def _told(self, role: Role, new: bool = False) -> Role:
+        """Brings what the list of the shared roles says of it up to date; only a `new` one is added."""
+        for _ in range(ATTEMPTS):
+            now, listed = self._any(role.id), self.store.entry(SHARED, role.id)
+            if now is None or not now.shared:
+                self.store.delete_entry(SHARED, role.id)
+                break
+            if listed is None and not new:
+                break
+            told = Shared(id=now.id, owner=now.owner, title=now.title, description=now.description, openings=now.openings,
+                          mark=mark_of(now.prompt), version=listed.version if listed is not None else 0)
+            with suppress(Conflict):  # told elsewhere meanwhile, maybe of what it was before
+                self.store.put_entry(entries.entry(SHARED, told, owner=now.owner))
+                break
+        return role
+
     def _checked(self, changes: dict[str, Any]) -> dict[str, Any]:
         """As they are kept."""
         if not changes.keys() <= CHANGEABLE:
@@ -182,6 +208,11 @@ class Library:
         if len(prompt.encode()) > self.prompt_bytes:
             raise TooLong("The instructions of a role may have {limit} bytes. Please shorten them.", limit=self.prompt_bytes)
         return prompt
+
+
+def mark_of(prompt: str) -> str:
+    """By which a prompt is known again that is not at hand."""
+    return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _line(text: str) -> str:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from webbot.errors import BadInput, Conflict, Problem
 from webbot.messages import Conversation
+from webbot.people.library import mark_of
 from webbot.services import Services
 from webbot.web import forms
 from webbot.web.access import claim
@@ -66,6 +67,7 @@ class Pages:
             speaks=conversation.speaks if conversation else preference("speaks") == "on",
             roles=self.roles.offered(g.owner), welcome=self.texts.welcome(), tries=self.texts.tries(), limits=self.views.limits(),
             first_role=None if conversation else self.roles.first(g.owner, role),
+            role_mark=mark_of(conversation.role) if conversation else "",
             models=self.views.models.shown(conversation.model if conversation else ""),
         ), status
 

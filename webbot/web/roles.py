@@ -13,7 +13,7 @@ from flask_babel import gettext
 
 from webbot.errors import NotFound
 from webbot.people import People
-from webbot.people.library import Role
+from webbot.people.library import Role, Shared, mark_of
 from webbot.web.preferences import preference
 from webbot.web.texts import RoleText, Texts
 
@@ -23,13 +23,15 @@ Place = Literal["box", "own", "shared"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A role that somebody may choose. `key` names it, `place` says where it comes from, `by` who shared it, where that is known;
-    `description` is Markup for a role of the operator, else plain text. `shared` and `version` are those of an own one."""
+    `description` is Markup for a role of the operator, else plain text. `shared` and `version` are those of an own one, `mark` is
+    that of its prompt, which is "" in a list of shared ones."""
 
     key: str
     place: Place
     title: str
     description: str
-    prompt: str
+    mark: str
+    prompt: str = ""
     openings: tuple[str, ...] = ()
     by: str = ""
     shared: bool = False
@@ -49,7 +51,7 @@ class Roles:
         return {
             "box": [_from_box(text) for text in self.texts.roles()],
             "own": [_from_library(role, owner) for role in self.library.of(owner)],
-            "shared": [_from_library(role, owner, names.get(role.owner, "")) for role in shared],
+            "shared": [_from_list(role, names.get(role.owner, "")) for role in shared],
         }
 
     def find(self, owner: str, key: str) -> Offer:
@@ -94,10 +96,16 @@ class Roles:
 
 def _from_box(text: RoleText) -> Offer:
     return Offer(key=text.key, place="box", title=text.title, description=text.description, prompt=text.prompt,
-                 openings=text.openings)
+                 mark=mark_of(text.prompt), openings=text.openings)
 
 
 def _from_library(role: Role, owner: str, by: str = "") -> Offer:
     mine = role.owner == owner
     return Offer(key=role.id, place="own" if mine else "shared", title=role.title, description=role.description,
-                 prompt=role.prompt, openings=role.openings, by=by, shared=role.shared, version=role.version)
+                 mark=mark_of(role.prompt), prompt=role.prompt, openings=role.openings, by=by, shared=role.shared,
+                 version=role.version)
+
+
+def _from_list(role: Shared, by: str) -> Offer:
+    return Offer(key=role.id, place="shared", title=role.title, description=role.description, mark=role.mark,
+                 openings=role.openings, by=by)
