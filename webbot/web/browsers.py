@@ -8,7 +8,8 @@ from flask_babel import gettext
 
 # The first that fits: most browsers say that they are several others, too.
 BROWSERS = (
-    ("Edge", re.compile("Edg(e|A|iOS)?/")), ("Opera", re.compile("OPR/|Opera")), ("Samsung Internet", re.compile("SamsungBrowser/")),
+    ("Edge", re.compile("Edg(e|A|iOS)?/")), ("Opera", re.compile("OPR/|Opera")),
+    ("Samsung Internet", re.compile("SamsungBrowser/")),
     ("Vivaldi", re.compile("Vivaldi/")), ("Firefox", re.compile("Firefox/|FxiOS/")),
     ("Chrome", re.compile("Chrome/|Chromium/|CriOS/")), ("Safari", re.compile("Safari/")), ("curl", re.compile("^curl/")),
 )

@@ -75,6 +75,8 @@ class Checkup:
         try:
             asked = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False,
                                    stdin=subprocess.DEVNULL, cwd=ROOT, env=process_environment(**spelled(self.settings)))
+            if asked.returncode not in (0, 1):
+                raise ValueError((asked.stderr.strip().splitlines() or ["no reason given"])[-1])
             return [Found(**each) for each in json.loads(asked.stdout)]
         except (OSError, subprocess.SubprocessError, ValueError, TypeError) as error:
             log.warning("the self-check failed: %s", error)
