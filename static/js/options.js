@@ -1,11 +1,13 @@
 // Forms that save quietly, and the switch for spoken answers. Everything else in the panels is a plain form.
 import { tell } from "./announce.js";
+import { listenToRoles } from "./roles.js";
 import { Refusal, post } from "./server.js";
 import { showTrouble } from "./trouble.js";
 import { word } from "./words.js";
 
 /** Forms marked `data-quiet`: sent without leaving the page. What they change comes back through the stream. */
 export function listenToOptions() {
+  listenToRoles();
   document.addEventListener("submit", async (event) => {
     const form = /** @type {HTMLFormElement} */ (event.target);
     if (!("quiet" in form.dataset) || event.defaultPrevented) return;

@@ -15,7 +15,6 @@ import { showMemory } from "./memory.js";
 import { listenToMenu } from "./menu.js";
 import { Speaks, listenToOptions } from "./options.js";
 import { news } from "./news.js";
-import { listenToRoles } from "./roles.js";
 import { Follow } from "./scroll.js";
 import { Refusal, post } from "./server.js";
 import { showTrouble } from "./trouble.js";
@@ -163,7 +162,6 @@ listenToMarks(turns.place, {
 listenToEarlier(turns, talk);
 listenToOptions();
 listenToMenu();
-listenToRoles();
 listenToKeys({
   focus: () => composer.focus(),
   escape() {
