@@ -118,6 +118,10 @@ class Provider:
             return ""
         return str(made["url"])
 
+    def forget(self) -> None:
+        """What the provider said of itself is asked again at the next sign-in."""
+        self._client = None
+
     # inside
 
     def _known(self) -> Client:
@@ -187,7 +191,8 @@ class Provider:
 
     def _further(self, client: Client, token: Mapping[str, Any], subject: str) -> dict[str, Any]:
         """What many providers say of somebody only when they are asked once more."""
-        said = self._asked(lambda: dict(client.userinfo(token=token)))
+        bearer = {"access_token": token["access_token"], "token_type": "Bearer"}  # of just now, however short it lives
+        said = self._asked(lambda: dict(client.userinfo(token=bearer)))
         if said.get("sub") != subject:
             raise _refused("the further answer is of somebody else")
         return {name: said[name] for name in ("name", "preferred_username", "email", "email_verified") if name in said}
