@@ -70,8 +70,9 @@ class Roles:
         return self.texts.role_title(prompt) or self.library.title_of(owner, prompt) or gettext("own")
 
     def choices(self, owner: str) -> list[tuple[str, str]]:
-        """(key, title) of every role that can be chosen."""
-        return [(offer.key, offer.title) for offers in self.offered(owner).values() for offer in offers]
+        """(key, title) of every role that can be chosen; the title of a shared one with the name of who shares it."""
+        offers = [offer for group in self.offered(owner).values() for offer in group]
+        return [(offer.key, f"{offer.title} · {offer.by}" if offer.by else offer.title) for offer in offers]
 
     def prompt_of(self, owner: str, key: str) -> str:
         """Raises NotFound."""
