@@ -100,6 +100,15 @@ def test_the_right_way(browser, provider):
     assert base64.b64decode(authorization.split()[1]) == b"webbot:it%27s+a+secret%3A+%25%2B+and+a+long+one"
 
 
+def test_a_public_client_has_no_secret(shared_app, provider):
+    browser = Browser(shared_app(access="oidc", oidc_url=provider.issuer + "/", oidc_client="webbot"))
+    assert browser.sign_in(provider).status_code == 303
+    _, form, authorization = next(one for one in provider.asked if one[0] == "/token")
+    assert authorization is None
+    assert form["client_id"] == ["webbot"]
+    assert form["code_verifier"]
+
+
 def test_a_session_of_before_is_worth_nothing_after(browser, provider):
     asked = browser.begin(provider)
     before = browser.client.get_cookie(COOKIE).value
