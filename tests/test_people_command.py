@@ -40,7 +40,8 @@ def say(capsys):
 
 
 def test_nobody_is_there_and_looking_makes_nothing(data, say):
-    assert say("list") == (0, "Nobody is here yet. `./run_webbot.sh people invite NAME --owner` makes a link for the owner.\n", "")
+    nobody = "Nobody is here yet. `./run_webbot.sh people invite NAME --owner` makes a link for the owner.\n"
+    assert say("list") == (0, nobody, "")
     assert say("list", "--json")[:2] == (0, "[]\n")
     assert not data.exists()
 

@@ -50,12 +50,12 @@ export class Connection {
     return !before;
   }
 
-  /** The server is there, but has no stream for the page: entered no longer, or the conversation is gone. */
+  /** The server is there, but has no stream for the page: the conversation is gone, or may not be seen any more. */
   async refused() {
     if (!this.page.here()) return;
     const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } }).catch(() => null);
     if (answer?.status === 404) this.page.handle("gone", {});
-    else if (answer && [401, 403].includes(answer.status)) location.reload();
+    else if (answer?.status === 403) location.reload();
   }
 
   /** The page fetches itself anew, unless it is at that version of the conversation already. @param {number} version */

@@ -1,5 +1,6 @@
 // The stream of one tab: connects, and connects again when the server was away, each time with the place of the last event it has,
 // so that it gets what it missed and nothing twice.
+import { SIGNED_OUT, isSignedOut, signedOut } from "./signed_out.js";
 
 const NAMES = [
   "models", "states", "list", "turn", "preparing", "queued", "started", "blocks", "sentence", "finished", "failed", "cancelled",
@@ -26,7 +27,9 @@ export class Stream {
     this.source = null;
     this.waiting = 0;
     this.silent = 0;
+    this.ended = false; // nobody is signed in here any more
     addEventListener("online", () => this.hurry());
+    document.addEventListener(SIGNED_OUT, () => this.end());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.hurry());
     addEventListener("pagehide", () => this.close());
     addEventListener("pageshow", (event) => {
@@ -37,6 +40,7 @@ export class Stream {
   /** @param {string} url @param {string} [place] where the page is */
   open(url, place = "") {
     this.close();
+    if (this.ended) return;
     this.url = url;
     this.place = place;
     const source = new EventSource(place ? `${url}${url.includes("?") ? "&" : "?"}last=${encodeURIComponent(place)}` : url);
@@ -46,8 +50,9 @@ export class Stream {
       if (this.source !== source) return;
       const refused = source.readyState === EventSource.CLOSED;
       this.lost();
-      if (refused) this.page.refused?.();
+      if (refused) this.refused();
     });
+    source.addEventListener("signed_out", () => this.source === source && signedOut());
     for (const name of NAMES) {
       source.addEventListener(name, (event) => {
         if (this.source !== source) return;
@@ -67,8 +72,15 @@ export class Stream {
     if (again) this.page.back?.();
   }
 
+  /** The server is there, and has no stream for the page: perhaps because nobody is signed in here. */
+  async refused() {
+    const answer = await fetch("/list", { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!answer || !isSignedOut(answer)) this.page.refused?.();
+  }
+
   lost() {
     this.close();
+    if (this.ended) return;
     const pause = PAUSES[Math.min(this.failures, PAUSES.length - 1)];
     this.failures += 1;
     this.silent ||= setTimeout(() => this.page.away(true), SILENT);
@@ -78,6 +90,13 @@ export class Stream {
   hurry() {
     if (!this.waiting) return;
     this.open(this.url, this.place);
+  }
+
+  end() {
+    this.ended = true;
+    clearTimeout(this.silent);
+    this.page.away(false);
+    this.close();
   }
 
   close() {

@@ -29,7 +29,7 @@ export async function refresh(gone = () => location.reload()) {
   } catch (refusal) {
     const status = refusal instanceof Refusal ? refusal.status : 0;
     if (status === 404) gone();
-    else if ([401, 403].includes(status)) location.reload(); // entered no longer: the server's own page says it
+    else if (status === 403) location.reload(); // the server's own page says it
     return null;
   }
   const fresh = new DOMParser().parseFromString(html, "text/html");

@@ -17,6 +17,7 @@ import { Speaks, listenToOptions } from "./options.js";
 import { news } from "./news.js";
 import { Follow } from "./scroll.js";
 import { Refusal, post } from "./server.js";
+import { SIGNED_OUT } from "./signed_out.js";
 import { showTrouble } from "./trouble.js";
 import { Voices } from "./voices.js";
 import { word } from "./words.js";
@@ -68,6 +69,14 @@ const handlers = news({
     showRunning();
     list.find();
   },
+});
+
+document.addEventListener(SIGNED_OUT, () => {
+  connection.end();
+  voices.close();
+  closeTurns(turns);
+  composer.close();
+  showRunning();
 });
 
 // turns

@@ -1,4 +1,5 @@
 // Asking the server: forms go out, JSON or a page comes back, and every refusal is a sentence with a remedy.
+import { isSignedOut } from "./signed_out.js";
 import { word } from "./words.js";
 
 /** What the server refused, or that it could not be reached. */
@@ -30,6 +31,7 @@ export async function post(path, fields = {}) {
   } catch {
     throw new Refusal(word("unreachable"));
   }
+  isSignedOut(response);
   const reply = await response.json().catch(() => null);
   if (!response.ok || reply === null) {
     throw new Refusal(reply?.error?.message ?? word("strange"), "", response.status);
@@ -48,6 +50,7 @@ export async function page(path) {
   } catch {
     throw new Refusal(word("unreachable"));
   }
+  isSignedOut(response);
   if (!response.ok) throw new Refusal(word("strange"), "", response.status);
   return response.text();
 }

@@ -52,6 +52,12 @@ export class Voices {
     this.showReading();
   }
 
+  /** Nothing is spoken or heard any more. */
+  close() {
+    this.silence();
+    this.microphone?.cancel();
+  }
+
   /**
    * A finished sentence: spoken when the conversation speaks and the person is here, else left to the screen reader.
    * One of an answer that came and ended while the page was away is heard only where its question was asked.

@@ -1,4 +1,5 @@
 // Sends a recording to the server and brings its words back.
+import { isSignedOut } from "../signed_out.js";
 
 /** @typedef {{text: string, language: string, language_name: string, seconds: number, took: number, sentence: string}} Transcript */
 
@@ -34,6 +35,7 @@ export async function transcribe(blob, signal) {
     if (signal.aborted) throw error;
     throw new Failure("", true);
   }
+  isSignedOut(response);
   if (!response.ok) throw new Failure(reply?.error?.message ?? "", !HOPELESS.has(response.status));
   if (typeof reply?.text !== "string") throw new Failure("", true);
   return reply;
