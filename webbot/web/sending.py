@@ -15,6 +15,7 @@ from webbot.errors import Problem
 from webbot.web.leaving import Left, gone
 
 HEADERS = {"X-Accel-Buffering": "no"}
+LEFT_SECONDS = 0.2  # how often a client is looked for while pieces come without a pause
 Item = TypeVar("Item")
 log = logging.getLogger(__name__)
 
@@ -60,11 +61,14 @@ def _rest(first: bytes | None, pieces: Iterator[bytes | None], left: Callable[[]
     try:
         if first is not None:
             yield first
+        looked = time.monotonic()
         for piece in pieces:
+            if piece is None or time.monotonic() - looked > LEFT_SECONDS:
+                if left():
+                    raise Left("The client has left.")
+                looked = time.monotonic()
             if piece is not None:
                 yield piece
-            elif left():
-                return
     except Problem as problem:
         log.info("an answer was cut: %s", problem)
         raise ConnectionAbortedError("an answer ended in its middle") from None

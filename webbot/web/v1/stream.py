@@ -16,7 +16,7 @@ from webbot.web.sending import HEADERS, Item, close, first_of
 from webbot.web.v1.problems import error_of
 
 ALIVE_SECONDS = 5.0  # a comment line this often keeps proxies from closing a silent stream
-LEFT_SECONDS = 0.2  # how often a client is looked for that waits for a whole answer
+LEFT_SECONDS = 0.2  # how often a client is looked for that waits for a whole answer, or gets one without a pause
 FIRST_SECONDS = 2.0  # a problem within this time is told with its status; later ones go into the stream
 # What a door yields: an object for one event, (name, object) for a named one, whole events that it wrote itself, None while
 # nothing comes.
@@ -70,13 +70,15 @@ def _lines(first: Chunk, chunks: Iterator[Chunk], left: Callable[[], bool], done
     metrics.streams.inc()
     try:
         yield event(first) if first is not None else b": alive\n\n"
-        told = time.monotonic()
+        told = looked = time.monotonic()
         for chunk in chunks:
+            if chunk is None or time.monotonic() - looked > LEFT_SECONDS:
+                if left():
+                    raise Left("The answer has ended here: its reader has left, or may not be here any more.", code="ended")
+                looked = time.monotonic()
             if chunk is not None:
                 yield event(chunk)
                 told = time.monotonic()
-            elif left():
-                return
             elif time.monotonic() - told > ALIVE_SECONDS:
                 yield b": alive\n\n"
                 told = time.monotonic()
