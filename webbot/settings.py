@@ -67,11 +67,12 @@ class Settings:
     open_to_all: bool = setting(False, "Start with `access=open` also where others can reach the server: everybody may use it.")
     access_code: str = setting("", "The access code, for `access=code`. Made by itself where none is set.", secret=True)
     owners: tuple[str, ...] = setting(
-        (), "With `access` header or oidc: who owns this server, user names or e-mail addresses separated by commas.",
+        (), "With `access` header or oidc: who owns this server, separated by commas: what the header says, or e-mail addresses that "
+        "the provider has verified, or its subjects. Never a name that people choose.",
     )
     admitted: tuple[str, ...] = setting(
-        (), "With `access` header or oidc: who may come in, user names, e-mail addresses or @domains separated by commas. Empty: "
-        "everybody whom the proxy or the provider lets through.",
+        (), "With `access` header or oidc: who may come in, the same or @domains, separated by commas. Empty: everybody whom the "
+        "proxy or the provider lets through.",
     )
     user_id_header: str = setting(
         "X-Forwarded-User", "The header in which the proxy names the user.", aliases=("USER_ID_HEADER",),

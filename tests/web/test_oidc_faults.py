@@ -346,7 +346,7 @@ class TestPlaces:
     def test_signing_out_goes_to_the_provider_where_it_can(self, browser, provider):
         provider.said = {"end_session_endpoint": f"{provider.issuer}/end"}
         browser.sign_in(provider)
-        out = browser.client.post("/oidc/out", base_url=HOST, headers=PAGE)
+        out = browser.client.post("/leave", base_url=HOST, headers=PAGE, follow_redirects=True)
         assert out.status_code == 200
         address = out.headers["Refresh"].removeprefix("0; url=")
         asked = parse_qs(urlsplit(address).query)

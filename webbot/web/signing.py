@@ -131,6 +131,8 @@ class Signing:
     def leave(self) -> ResponseReturnValue:
         """Signs this browser out. What was asked from it for an answer is ended by whoever looks (presence.watch)."""
         forms.only("next")
+        if self.settings.mode == "oidc" and not wants_json():
+            return redirect(url_for("oidc.out"), 307)
         sign_out(self.services)
         if wants_json():
             return jsonify(url="/enter")
