@@ -8,6 +8,7 @@ from flask import Flask, render_template, request
 from flask_babel import Babel, get_locale
 
 from webbot.settings import ROOT
+from webbot.web.drawn import drawn
 from webbot.web.render import answer_html, question_html, text_html
 
 PYTHON = """Here it is:
@@ -207,6 +208,49 @@ def view(kind: str = "talk") -> dict[str, Any]:
     }
 
 
+def settings(kind: str) -> dict[str, Any]:
+    """What the server passes to preferences.html and owner.html: without persons, or for the kind "person" with everything."""
+    chosen = {"language": "", "role": "socrates", "speaks": "on", "speech_language": "zh"}
+    server: dict[str, Any] = {
+        "chosen": chosen, "typed": {}, "where": "", "about": "", "mode": "open", "account": None, "people": None,
+        "role_choices": [("friendly", "Friendly"), ("socrates", "Socrates <of Athens>")], "invitations": None,
+        "spoken": [("en", "English"), ("zh", "Chinese")], "barred": [], "standard": {"turns": 0, "tokens": 20_000},
+        "loaded": [row("llama-3.2-1b"), row("starter")], "memory": page("")["memory"],
+        "queue": {"working": 2, "waiting": 1, "parallel": 8, "most": 64, "most_of_one": 8},
+        "storage": {"kind": "SQLite", "at": "sqlite:////data/webbot.db", "size": 4_000_000, "free": 9_000_000_000,
+                    "models": 2_488_000_000, "folder": "/models", "conversations": 12},
+        "certificate": None, "looking": False, "looked": "2 minutes ago", "findings": [
+            {"kind": "problem", "rank": 0, "what": "Store", "remedy": "Run: chmod 600 <it>"},
+            {"kind": "well", "rank": 2, "what": "Python 3.11", "remedy": ""},
+        ],
+    }
+    return server | (of_a_person() if kind == "person" else {})
+
+
+def of_a_person() -> dict[str, Any]:
+    """What these pages show where there are persons."""
+    address = "https://localhost/join/abc"
+    person = {
+        "id": "p-1", "name": "Lisa <Müller>", "email": "lisa@example.org", "rank": "member", "since": "Nov 3, 2026",
+        "seen": "just now", "devices": ["Firefox on Linux"], "keys": 1, "conversations": 3, "tokens": 1234, "turns_a_minute": 5,
+        "tokens_a_day": None, "me": False,
+    }
+    key = {"id": "k1", "name": "my <editor>", "shown": "wb-abcdef", "scopes": ("chat", "speech"), "used": "", "ends": ""}
+    devices = [{"id": "d1", "name": "Firefox on Linux", "seen": "just now", "here": True},
+               {"id": "d2", "name": "Safari on iPhone", "seen": "2 days ago", "here": False}]
+    account = {
+        "name": "Lisa <Müller>", "email": "", "rank": "member", "passkeys": False, "keys": [key], "scopes": ["chat", "speech"],
+        "devices": devices, "links": True, "turns": 5, "tokens": 20_000, "used": 1234, "own_certificate": False,
+    }
+    return {
+        "mode": "invite", "account": account, "people": [person, person | {"id": "p-2", "rank": "owner", "me": True}],
+        "link": {"address": address, "drawn": drawn(address), "name": "Theo", "ends": ""}, "barred": [("p-3", "Eve <x>")],
+        "made": {"secret": "wb-secret", "name": "my <editor>", "scopes": ("chat",)}, "findings": [], "looking": True,
+        "invitations": [{"id": "i1", "name": "Theo", "rank": "owner", "ends": "in a week"}],
+        "certificate": {"names": ("localhost", "::1"), "ends": "Dec 1, 2027", "left": "in a year", "own": False},
+    }
+
+
 def drawing_app() -> Flask:
     """GET /<template>?kind=talk&language=en&theme=auto&models=ready"""
     app = Flask("webbot", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
@@ -235,6 +279,8 @@ def drawing_app() -> Flask:
         if "queued" in request.args:
             queued = {"before": int(request.args["queued"]), "seconds": 12}
             shown["turns"][-1]["answer"] |= {"status": "streaming", "text": "", "html": "", "queued": queued}
+        if name in ("preferences.html", "owner.html"):
+            shown |= settings(request.args.get("kind", ""))
         shown["page"] = page(request.args.get("kind", ""))
         shown["here"] = "/c/c1"
         return render_template(name, **shown, status=404, sentence="There is nothing here.", request_id="0123456789abcdef")

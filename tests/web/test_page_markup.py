@@ -16,13 +16,15 @@ PAGES = (
     "talk.html?models=loading", "talk.html?models=several", "talk.html?models=gone", "talk.html?kind=welcome&models=several",
     "talk.html?preparing=1", "talk.html?queued=0", "talk.html?queued=1", "talk.html?queued=2", "models.html",
     "models.html?kind=empty", "models.html?kind=failed&trouble=No.", "help.html",
-    "roles.html", "role.html", "preferences.html", "enter.html?trouble=Wrong.", "problem.html",
+    "roles.html", "role.html", "preferences.html", "preferences.html?kind=person", "owner.html", "owner.html?kind=person",
+    "parted.html", "enter.html?trouble=Wrong.", "problem.html",
 )
 VOID = {"meta", "link", "input", "br", "hr", "rect", "use", "img"}
 # The routes that the pages may lead to, as the server has them.
 ADDRESSES = re.compile(
     r"/($|turns$|c/[\w]+(/(turns|edit|again|on|show|pin|feedback|files/\w+(/delete)?|stop|role|options|model|clear|delete))?$|"
-    r"c/\w+/(manage|share|unshare|restore|export.json|export.md)|deleted|import|export.json|help|api$|preferences$|enter$|"
+    r"c/\w+/(manage|share|unshare|restore|export.json|export.md)|deleted|import|export.json|help|api$|preferences(/[\w/-]+)?(#[\w-]+)?$|"
+    r"owner(/[\w/-]+)?(#[\w-]+)?$|leave$|enter$|"
     r"session_out$|\?role=[\w-]+$|roles(/(new|[\w-]+(/(change|copy|share|unshare|delete))?))?$|models(/(load|use|pull|cancel|unload|remove))?$|static/)"
 )
 

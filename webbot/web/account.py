@@ -60,6 +60,7 @@ class Account:
         """Without script a refusal is the page with the sentence where the form stands, and what was typed in its fields."""
 
         def view(**named: str) -> ResponseReturnValue:
+            self._person()
             try:
                 return act(**named)
             except NotFound:
