@@ -59,16 +59,16 @@ class Settings:
 
     # who may come in
     access: str = setting(
-        "", "Who may come in. open: everybody, each browser by itself; invite: people whom the owner invites by link; header: those "
-        "whom a proxy names; oidc: those whom an OpenID provider signs in; code: everybody who has one access code. Empty: code "
-        "where one is set, invite where others than this machine can reach the server, else open.",
+        "", "Who may come in. open: everybody, each browser by itself; invite: people whom the owner invites by link; header: "
+        "those whom a proxy names; oidc: those whom an OpenID provider signs in; code: everybody who has one access code. Empty: "
+        "code where one is set, invite where others than this machine can reach the server, else open.",
         choices=("", "open", "invite", "header", "oidc", "code"),
     )
     open_to_all: bool = setting(False, "Start with `access=open` also where others can reach the server: everybody may use it.")
     access_code: str = setting("", "The access code, for `access=code`. Made by itself where none is set.", secret=True)
     owners: tuple[str, ...] = setting(
-        (), "With `access` header or oidc: who owns this server, separated by commas: what the header says, or e-mail addresses that "
-        "the provider has verified, or its subjects. Never a name that people choose.",
+        (), "With `access` header or oidc: who owns this server, separated by commas: what the header says, or e-mail addresses "
+        "that the provider has verified, or its subjects. Never a name that people choose.",
     )
     admitted: tuple[str, ...] = setting(
         (), "With `access` header or oidc: who may come in, the same or @domains, separated by commas. Empty: everybody whom the "
