@@ -8,6 +8,7 @@ from flask import request
 
 from webbot.errors import Problem
 from webbot.web.presence import watch
+from webbot.web.unwelcome import Unwelcome
 
 
 class Left(Problem):
@@ -16,12 +17,24 @@ class Left(Problem):
     status = 499
 
 
+class Ended(Unwelcome):
+    """The client is there and may not be any more: what it has got by now must not look like a whole answer."""
+
+
 def gone() -> Callable[[], bool]:
-    """A question that can also be asked after the request, while its answer streams: whether the client has left, or may not be
-    here any more. Without a server: never gone."""
+    """A question that can also be asked after the request, while its answer streams: whether the client has left. It raises
+    Ended for one that was signed out or removed, or whose key was revoked, meanwhile. Without a server: never gone."""
     left: Callable[[], bool] = request.environ.get("webbot.gone", _stays)
     ended = watch()
-    return lambda: left() or ended()
+
+    def is_gone() -> bool:
+        if left():
+            return True
+        if ended():
+            raise Ended("You were signed out, or the key was revoked, while this was being answered.", code="invalid_api_key")
+        return False
+
+    return is_gone
 
 
 def _stays() -> bool:
