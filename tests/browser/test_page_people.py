@@ -1,4 +1,4 @@
-"""People on their own browsers: each sees only their own, a passkey signs in on a third one, and whoever is removed is told at once."""
+"""People on their own browsers: each sees only their own, a passkey signs in on a third, and whoever is removed is told so."""
 
 import re
 import subprocess
