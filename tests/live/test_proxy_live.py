@@ -3,6 +3,7 @@ and what happens to those who come past it."""
 
 import contextlib
 import json
+import re
 import socket
 import tempfile
 import threading
@@ -191,6 +192,32 @@ def test_what_reads_as_the_header_is_not_the_header(server):
     assert raw(open_(), secret, "X-Forwarded-User : ann")[0] == 400
     assert raw(open_(), secret, "X-Forwarded-User: ann\x00olga")[0] == 400
     assert raw(open_(), secret, "X-Forwarded-User: ann", host="evil.example")[0] == 400
+
+
+SECOND = "GET /api/userinfo HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-User: olga\r\n\r\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("head", "body"), [
+    (("Content-Length: 5", "Transfer-Encoding: chunked"), "0\r\n\r\n"),
+    (("Transfer-Encoding: chunked", "Content-Length: 5"), "0\r\n\r\n"),
+    (("Transfer-Encoding: xchunked", "Transfer-Encoding: chunked"), "0\r\n\r\n"), (("Transfer-Encoding : chunked",), "0\r\n\r\n"),
+    (("Content-Length: 0", f"Content-Length: {len(SECOND)}"), ""), (("X-A: b\nContent-Length: 0",), ""),
+    (("Transfer-Encoding: chunked",), "0;a\nb\r\n\r\n"), (("Content-Length: 0",), ""),
+], ids=["CL.TE", "TE.CL", "TE.TE", "TE blank", "CL.CL", "bare LF", "chunk extension", "pipelined"])
+def test_nothing_is_smuggled_past_the_proxy(proxies, way, head, body):
+    """A45: what stands behind a request is never another request of somebody else."""
+    ann = signed_in(proxies[way], "ann")
+    cookie = "; ".join(f"{name}={value}" for name, value in ann.http.cookies.items())
+    with socket.create_connection(proxies[way].server_address, 20) as sock:
+        sent = ["POST /api/conversations HTTP/1.1", "Host: localhost", f"Cookie: {cookie}", *head]
+        sock.sendall(("\r\n".join([*sent, "", ""]) + body + SECOND).encode())
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := sock.recv(65536):
+                answer += piece
+    assert set(re.findall(rb"HTTP/1.1 (\d+)", answer)) <= {b"400", b"411", b"501"}
+    assert b"userid" not in answer
 
 
 def test_the_plain_port_answers_only_the_proxy(server):
