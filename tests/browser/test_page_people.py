@@ -119,3 +119,27 @@ def test_a_browser_without_a_passkey_is_told(visit, server):
     talk.page.evaluate("delete window.PublicKeyCredential")
     talk.page.get_by_role("button", name="Sign in with a passkey").click()
     expect(talk.page.locator("[data-passkey] .told")).to_contain_text("This browser has no passkeys.")
+
+
+def test_a_key_and_a_link_are_shown_once_and_copied(visit, server):
+    permissions = ["clipboard-read", "clipboard-write"]
+    _, token = path_of(people(server, "invite", "Dora")).rsplit("/", 1)
+    page = visit(server, f"/join/{token}", permissions=permissions).page
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#question")).to_be_visible()
+    page.goto("/preferences")
+    section = page.locator("#keys")
+    section.get_by_label("Name").fill("my editor")
+    section.get_by_role("button", name="Make the key").click()
+    secret = section.get_by_label("The new key").input_value()
+    section.get_by_role("button", name="Copy").click()
+    expect(section.get_by_role("button", name="Copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+    expect(section).to_be_in_viewport()
+    section = page.locator("#devices")
+    section.get_by_role("button", name="Add a device of yours").click()
+    expect(section.get_by_label("Link", exact=True)).to_have_value(re.compile(rf"{server.url}/join/[\w-]{{22,}}"))
+    code = section.get_by_role("img", name="QR code").locator("svg")
+    expect(code).to_be_in_viewport()
+    assert code.bounding_box()["width"] > 120
+    expect(page.get_by_label("The new key")).to_have_count(0)

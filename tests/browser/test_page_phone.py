@@ -83,7 +83,7 @@ def test_a_talk(visit, server, scheme):
     in_sight(talk.page, "#composer")
 
 
-@pytest.mark.parametrize("path", ["/help", "/preferences"])
+@pytest.mark.parametrize("path", ["/help", "/preferences", "/owner"])
 def test_other_pages(visit, server, path):
     page = visit(server, path, **PHONE).page
     no_wider(page)

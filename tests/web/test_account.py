@@ -117,7 +117,8 @@ def test_a_program_gets_its_key_as_json(browser):
 @pytest.mark.parametrize("fields", [
     {"name": "x"}, {"name": "", "scopes": "chat"}, {"name": "x", "scopes": "everything"}, {"name": "x", "scopes": "operation"},
     {"name": "x", "scopes": "chat", "days": "soon"}, {"name": "x", "scopes": "chat", "days": "0"},
-    {"name": "x", "scopes": "chat", "days": "99999"}, {"name": "x\u202e", "scopes": "chat"}, {"name": "x", "scopes": "chat", "a": "b"},
+    {"name": "x", "scopes": "chat", "days": "99999"}, {"name": "x\u202e", "scopes": "chat"},
+    {"name": "x", "scopes": "chat", "a": "b"},
 ])
 def test_what_is_no_key_comes_back_with_a_sentence(house, ann, browser, fields):
     answer = post(browser, "/preferences/keys", **fields)
@@ -144,7 +145,7 @@ def test_devices_are_shown_in_plain_words(house, ann):
 
 @pytest.mark.parametrize(("agent", "name"), [
     (FIREFOX, "Firefox on Linux"), ("curl/8.1", "curl"), ("", "A browser"), ("<script>", "A browser"),
-    ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1 Version/17.5 Mobile Safari/604.1", "Safari on iPhone"),
+    ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1 Version/17.5 Safari/604.1", "Safari on iPhone"),
     ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36 Edg/126.0", "Edge on Windows"),
     ("Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36", "Chrome on Android"),
 ])
