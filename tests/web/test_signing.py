@@ -164,6 +164,16 @@ def test_a_link_can_be_pasted_with_its_address_or_without(browser, people, ann):
         assert page.status_code == 404 and 'role="alert"' in page.text and 'name="link"' in page.text
 
 
+def test_whose_name_is_taken_chooses_another_one(browser, people, owner):
+    name = f"Bea {next(NAMES)}"
+    links = [people.invitations.invite(name, "member", owner.id)[1] for _ in range(2)]
+    assert browser().post(f"/join/{links[0]}").status_code == 303
+    second = browser()
+    page = second.post(f"/join/{links[1]}")
+    assert page.status_code == 409 and 'name="name"' in page.text and "with that name already" in page.text
+    assert second.post(f"/join/{links[1]}", {"name": f"{name} the second"}).status_code == 303 and second.is_in
+
+
 def test_a_removed_persons_link_is_404(browser, people, ann, services):
     _, token = people.invitations.link(ann.id)
     services.part_with(ann.id)

@@ -75,11 +75,11 @@ class People:
         return known
 
     def accept(self, token: str, name: str = "") -> Person:
-        """The person whom the link with that token signs in, made where it invites a new one; the link is used up then. The first
-        owner may choose another `name`. Raises what `look` raises, BadInput for what is no name, and Conflict for one that
+        """The person whom the link with that token signs in, made where it invites a new one; the link is used up then. Somebody
+        new may choose another `name`. Raises what `look` raises, BadInput for what is no name, and Conflict for one that
         somebody has."""
         known = self.look(token)
-        wanted = name if known.first and name.strip() else known.name
+        wanted = name if name.strip() else known.name
         if not known.person:
             self._free_name(wanted)
         if not self.invitations.take(token):
@@ -175,7 +175,7 @@ class People:
     def _free_name(self, text: str, but: str = "") -> str:
         name = name_of(text)
         if any(person.name.casefold() == name.casefold() and person.id != but for person in self.all()):
-            raise Conflict("There is somebody here with that name already. Please choose another one.")
+            raise Conflict("There is somebody here with that name already. Please choose another one.", parameter="name")
         return name
 
     def _refuse_last_owner(self, id: str) -> None:
@@ -193,8 +193,9 @@ def id_of(via: str, subject: str) -> str:
 
 
 def _proved(via: Via, subject: str, email: str) -> Collection[str]:
-    """What the settings may call somebody, in lower case: never what people choose themselves. A proxy vouches for its one header,
-    others may pass it unseen; a provider for its subject and for an address that it has verified, which is what `email` is."""
+    """What the settings may call somebody, in lower case: never what people choose themselves. A proxy vouches for its one
+    header, others may pass it unseen; a provider for its subject and for an address that it has verified, which is what `email`
+    is."""
     address = subject if via == "header" else email
     names = {subject if via == "header" else subject.split(" ", 1)[-1], address}
     if "@" in address:

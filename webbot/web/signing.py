@@ -90,7 +90,7 @@ class Signing:
 
     def join(self, token: str) -> ResponseReturnValue:
         """A link that signs in once. Looking at it uses nothing up: programs that show what is behind a link do that."""
-        if not self.settings.has_people:
+        if self.settings.mode != "invite":
             abort(404)
         try:
             if request.method == "POST":
