@@ -14,6 +14,7 @@ from webbot.store.base import Entry, Store
 
 KIND = "device"
 SEEN_AFTER = 600.0  # seconds: a visit is not written down each time
+KNOWN_SECONDS, MOST_KNOWN = 60.0, 10_000
 GONE = "This device is not here. It may have been signed out already."
 
 
@@ -35,6 +36,7 @@ class Devices:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._known: dict[str, tuple[float, Device]] = {}
 
     def add(self, person: str, session: str, name: str) -> Device:
         """`session` is the key of the session in the store, `name` what the browser says of itself."""
@@ -56,10 +58,25 @@ class Devices:
         entry = self.store.entry(KIND, id)
         return _device(entry) if entry is not None and entry.owner == person else None
 
+    def known(self, person: str, id: str) -> Device | None:
+        """As `find`, for whoever has just read the device's session, which signing out deletes first: what was read less than
+        KNOWN_SECONDS ago is not read again."""
+        now = time.monotonic()
+        read_at, device = self._known.get(id, (0.0, None))
+        if device is None or device.person != person or now - read_at > KNOWN_SECONDS:
+            device = self.find(person, id)
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known.pop(id, None)
+            if device is not None:
+                self._known[id] = (now, device)
+        return device
+
     def seen(self, device: Device, name: str) -> None:
         """Notes a visit, now and then."""
         if time.time() - device.seen_at < SEEN_AFTER:
             return
+        self._known.pop(device.id, None)
         value = {"person": device.person, "session": device.session, "name": name[:200], "seen_at": time.time()}
         with suppress(Conflict):  # another request did, or it was signed out
             self.store.put_entry(Entry(kind=KIND, id=device.id, owner=device.person, value=value, version=device.version,

@@ -12,11 +12,12 @@ PUT = text(
     "INSERT INTO sessions (key, value, ends_at) VALUES (:key, :value, :ends_at)"
     " ON CONFLICT (key) DO UPDATE SET value = excluded.value, ends_at = excluded.ends_at"
 ).bindparams(bindparam("key", type_=Key()))
+# Made once: every request asks this, and to make a statement takes longer than to run it.
+READ = select(sessions.c.value).where(sessions.c.key == bindparam("key"), sessions.c.ends_at > bindparam("now"))
 
 
 def read(connection: Connection, key: str) -> bytes | None:
-    query = select(sessions.c.value).where(sessions.c.key == key, sessions.c.ends_at > time.time())
-    return connection.scalar(query)
+    return connection.scalar(READ, {"key": key, "now": time.time()})
 
 
 def write(connection: Connection, key: str, value: bytes, seconds: float) -> None:

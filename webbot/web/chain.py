@@ -117,7 +117,7 @@ class Chain:
         if not id:
             return None
         person = self.people.find(str(id))
-        device = self.people.devices.find(str(id), str(session.get("device", ""))) if person is not None else None
+        device = self.people.devices.known(str(id), str(session.get("device", ""))) if person is not None else None
         if person is None or device is None:
             forget()
             return None
