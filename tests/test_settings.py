@@ -61,3 +61,9 @@ def test_secrets_are_shown_nowhere(monkeypatch):
     monkeypatch.setenv("WEBBOT_LEONID_SECRET", SECRET)
     assert SECRET not in settings.process_environment().values()  # of the model's process
     assert os.environ["OPENAI_API_KEY"] == SECRET
+
+
+def test_another_process_is_told_the_same_settings():
+    chosen = load({}, hosts=("a.example", "b.example"), lan=True, temperature=0.3, access="invite", speech=False, access_code="x")
+    assert load(settings.spelled(chosen)) == chosen
+    assert load(settings.spelled(load({}))) == load({})
