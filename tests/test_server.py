@@ -211,6 +211,41 @@ def test_ambiguous_and_oversized_requests_are_refused(small, request_head, statu
     assert b"evil" not in answer and b"Traceback" not in answer
 
 
+SECOND = b"GET /seen HTTP/1.1\r\nHost: localhost\r\nX-Smuggled: yes\r\n\r\n"
+
+
+@pytest.mark.parametrize(("headers", "body"), [
+    # two lengths, of which a proxy may believe the other one
+    (b"Content-Length: 4\r\nTransfer-Encoding: chunked", b"0\r\n\r\n"),
+    (b"Transfer-Encoding: chunked\r\nContent-Length: 4", b"1c\r\nx" + b"y" * 27 + b"\r\n0\r\n\r\n"),
+    (b"Content-Length: 0\r\nContent-Length: 5", b"hello"), (b"Content-Length: 5\r\nContent-Length: 5", b"hello"),
+    (b"Content-Length: 5, 5", b"hello"), (b"Content-Length: +5", b"hello"), (b"Content-Length: -5", b"hello"),
+    (b"Content-Length: 0x5", b"hello"), (b"Content-Length: 5 5", b"hello"), (b"Content-Length:", b"hello"),
+    # an encoding that one side does not see
+    (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"0\r\n\r\n"),
+    (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", b"0\r\n\r\n"),
+    (b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\nContent-Length: 3", b"0\r\n\r\n"),
+    (b"Transfer-Encoding: xchunked", b"0\r\n\r\n"), (b"Transfer-Encoding: chunked, x", b"0\r\n\r\n"),
+    (b"Transfer-Encoding : chunked", b"0\r\n\r\n"), (b"Transfer-Encoding:\x0bchunked", b"0\r\n\r\n"),
+    (b"Transfer-Encoding\t: chunked", b"0\r\n\r\n"), (b" Transfer-Encoding: chunked", b"0\r\n\r\n"),
+    (b"X: y\nTransfer-Encoding: chunked", b"0\r\n\r\n"), (b"X: y\rTransfer-Encoding: chunked", b"0\r\n\r\n"),
+    (b"Transfer-Encoding: chunked\x00", b"0\r\n\r\n"),
+])
+def test_no_second_request_hides_in_the_first(small, headers, body):
+    """Two servers in a row must see the same requests: whatever could be read in two ways is refused, and the connection ends.
+    Pieces (chunks) that are wrong: live/test_leaving_people.py, as webbot takes none."""
+    answer = small.say(b"POST /upload HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n\r\n" + body + SECOND)
+    assert re.match(rb"HTTP/1\.1 (400|413|431|501) ", answer), answer[:200]
+    assert answer.count(b"HTTP/1.1") == 1 and b"Smuggled" not in answer and b"Traceback" not in answer
+
+
+def test_whole_requests_one_after_another_are_two(small):
+    """Extensions of pieces are part of the language, and mean nothing."""
+    sent = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b;c\r\nhello\r\n0\r\n\r\n"
+    answer = small.say(sent + SECOND.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert answer.count(b"HTTP/1.1 200") == 2 and b"Smuggled" in answer
+
+
 def test_headers_with_underscores_and_of_proxies_are_not_believed(small):
     answer = small.say(
         b"GET /seen HTTP/1.1\r\nHost: localhost\r\nX_Forwarded_User: evil\r\nX-Forwarded-Proto: http\r\nForwarded: proto=http\r\n"

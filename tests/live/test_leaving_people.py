@@ -210,6 +210,18 @@ def test_hosts(server, head, status):
     assert answer.startswith(f"HTTP/1.1 {status}".encode()) and b"evil" not in answer
 
 
+@pytest.mark.parametrize("body", [
+    b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n", b"5;a\nb\r\nhello\r\n0\r\n\r\n", b"5;a=\rb\r\nhello\r\n0\r\n\r\n",
+    b"0x5\r\nhello\r\n0\r\n\r\n", b"-5\r\nhello\r\n0\r\n\r\n", b"\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloXX0\r\n\r\n",
+    b"5" + b";x" * 9000 + b"\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nHost: evil\n\r\n", b"0\n\r\n", b"0\r\n\n",
+], ids=lambda body: repr(body[:30]))
+def test_no_second_request_hides_in_pieces(server, body):
+    """Whose ends another server may see elsewhere: webbot takes no body in pieces, and nothing after a broken one counts."""
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = raw(server, head + body + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert answer.startswith((b"HTTP/1.1 411", b"HTTP/1.1 400")) and b"HTTP/1.1 200" not in answer
+
+
 def test_the_log_holds_no_secret_and_one_line_for_each_event(server, people):
     """At the level debug: after everything above, and with links, codes, keys and texts that would be known again."""
     mia = Member(server, people, "Mia %s {0}")
