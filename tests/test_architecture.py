@@ -23,8 +23,8 @@ TIERS = [
     ["makers"],
     ["chat", "models", "people"],
     ["engines", "speech", "store"],
-    ["memory", "auth", "tokens", "safety", "local_socket", "certs", "modelhost", "exchange", "reply", "folder", "documents", "relay",
-     "transfer"],
+    ["memory", "auth", "tokens", "safety", "local_socket", "certs", "modelhost", "exchange", "reply", "folder", "documents",
+     "relay", "transfer"],
     ["channel", "addresses", "authority", "connection", "forwarding", "issuer", "progress"],
     ["settings", "errors", "messages", "metrics", "logs", "news", "values"],
 ]
