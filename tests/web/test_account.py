@@ -1,5 +1,7 @@
 """The settings of whoever is there: what holds on every device, keys, devices, and the end of an account."""
 
+import html
+import json
 import re
 
 import pytest
@@ -48,12 +50,12 @@ def test_choices_hold_on_every_device(house, ann, browser):
     other = house.client(ann)
     assert post(browser, "/preferences", language="zh", theme="dark", speaks="on", role="socrates",
                 speech_language="de").status_code == 303
-    html = page(other)
-    assert 'lang="zh"' in html
-    assert 'data-theme="dark"' in html
-    assert '<option value="socrates" selected>' in html
-    assert '<option value="de" selected>' in html
-    assert re.search(r'name="speaks" value="on" checked', html)
+    shown = page(other)
+    assert 'lang="zh"' in shown
+    assert 'data-theme="dark"' in shown
+    assert '<option value="socrates" selected>' in shown
+    assert '<option value="de" selected>' in shown
+    assert re.search(r'name="speaks" value="on" checked', shown)
     assert 'lang="zh"' in page(other, "/")
     assert 'data-theme="auto"' in page(house.client(house.person(f"not {ann.name}"[:100])))
 
@@ -74,9 +76,9 @@ def test_without_persons_the_session_keeps_them(shared_app):
     assert 'data-theme="dark"' in page(ann)
     assert 'data-speaks="on"' in page(ann, "/")
     assert 'data-theme="auto"' in page(bob)
-    html = page(ann)
+    shown = page(ann)
     for part in ("keys", "devices", "passkeys", "delete"):
-        assert f'id="{part}"' not in html
+        assert f'id="{part}"' not in shown
     for path in ("keys", "keys/x/revoke", "devices/x/sign_out", "devices/sign_out", "devices/link", "delete"):
         assert post(ann, f"/preferences/{path}", name="x", scopes="chat").status_code == 404, path
 
@@ -94,13 +96,14 @@ def test_a_role_that_is_not_here_cannot_be_chosen(browser):
 
 def test_a_key_is_shown_once_and_lets_a_program_in(house, ann, browser):
     secret = key_of(browser, scopes=("chat", "speech"))
-    assert "curl" in post(browser, "/preferences/keys", name="two", scopes="chat", days="").text
-    html = page(browser)
-    assert secret not in html
-    assert secret[:9] in html
+    example = post(browser, "/preferences/keys", name="two", scopes="chat", days="").text
+    body = json.loads(html.unescape(re.search(r"-d '(.*)'", example)[1]))
+    listed = page(browser)
+    assert secret not in listed
+    assert secret[:9] in listed
     program = house.stranger()
     headers = {"Authorization": f"Bearer {secret}"}
-    assert program.get("/v1/models", base_url=HOME, headers=headers).status_code == 200
+    assert program.post("/v1/chat/completions", base_url=HOME, headers=headers, json=body).status_code == 200
     key = next(key for key in house.people.keys.of(ann.id) if key.name == "my editor")
     assert key.used_at
     assert post(browser, f"/preferences/keys/{key.id}/revoke").location.endswith("/preferences#keys")
@@ -138,9 +141,9 @@ def test_devices_are_shown_in_plain_words(house, ann):
     client.environ_base["HTTP_USER_AGENT"] = FIREFOX
     _, token = house.people.invitations.link(ann.id)
     post(client, f"/join/{token}")
-    html = page(client)
-    assert "Firefox on Linux" in html
-    assert "this one" in html
+    shown = page(client)
+    assert "Firefox on Linux" in shown
+    assert "this one" in shown
 
 
 @pytest.mark.parametrize(("agent", "name"), [
