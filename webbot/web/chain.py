@@ -86,6 +86,12 @@ class Chain:
         if self.guesses.full(guesser) or self.guesses.full("everybody"):
             raise TooMany("Too many wrong codes. Please wait a minute and try again.", retry_after=60)
 
+    def guessed(self) -> None:
+        """Counts what nobody can find by trying: a link, a key. What is right goes through all the same: nobody who shares
+        an address with a guesser is locked out. Raises TooMany when there were too many."""
+        self.refuse_guesser()
+        self.guesses.note(request.remote_addr or "")
+
     # persons
 
     def api_key(self) -> Presence | None:
@@ -94,11 +100,10 @@ class Chain:
             return None
         if self.proxy.speaks() and not given.startswith(PREFIX):  # the provider's token, which some proxies pass on
             return None
-        self.refuse_guesser()
         key = self.people.keys.find(given)
         person = self.people.find(key.person) if key is not None else None
         if key is None or person is None:
-            self.guesses.note(request.remote_addr or "")
+            self.guessed()
             raise Unwelcome("This key is not known here. It may have been revoked or have ended.", code="invalid_api_key")
         self._refuse_scope(key, door)
         self.people.keys.used(key)

@@ -83,7 +83,6 @@ class PasskeyDoor:
     def options(self) -> ResponseReturnValue:
         forms.only()
         self._refuse_other_modes()
-        self.chain.refuse_guesser()
         if not self.asked.admits(request.remote_addr or ""):
             raise TooMany("That was very fast. Please wait a moment and try again.", retry_after=10)
         options, challenge = self.passkeys.begin_signing_in(self._site())
@@ -92,14 +91,13 @@ class PasskeyDoor:
     def signin(self) -> ResponseReturnValue:
         forms.only("credential", "next")
         self._refuse_other_modes()
-        self.chain.refuse_guesser()
         try:
             passkey = self.passkeys.sign_in(self._site(), self._challenge(), _answer())
             person = self.services.people.find(passkey.person)
             if person is None:
                 raise NotAllowed("This passkey is not known here. It may have been removed.")
         except NotAllowed:
-            self.chain.guesses.note(request.remote_addr or "")
+            self.chain.guessed()
             raise
         sign_in(self.services, person)
         return jsonify(url=wanted_path())

@@ -111,11 +111,10 @@ class Signing:
 
     def _look(self, token: str) -> Invitation:
         """What a link would do; one that does nothing counts as a guess."""
-        self.chain.refuse_guesser()
         try:
             return self.people.look(token)
         except NotFound:
-            self.chain.guesses.note(request.remote_addr or "")
+            self.chain.guessed()
             raise
 
     def _accept(self, token: str, name: str = "") -> None:
