@@ -11,6 +11,7 @@ import pytest
 from tests.engines.conftest import until
 from tests.web.house import CANARY, HOME, JSON, Belongings, Household, Statements, like, told
 from webbot import __version__
+from webbot.factory import create_plain_apps
 from webbot.web.access import OWNERS_ONLY
 from webbot.web.pybot.talk import SocketTalk
 from webbot.web.pybot.titles import Titles
@@ -354,6 +355,17 @@ def test_whom_nobody_knows_sees_nothing(shared_app, mode):
             assert "Set-Cookie" not in answer.headers, case
             tried += 1
     assert tried > 300
+
+
+def test_the_plain_ports_have_nothing_more(shared_app):
+    """What is served beside the pages: help for phones, Leonid's doors, and the pages themselves for a proxy."""
+    app = shared_app(access="invite", lan=True, leonid_port=5001, leonid_secret=SECRET)
+    settings = app.extensions["services"].settings
+    plain = create_plain_apps(settings, app)
+    phone, leonid = plain[settings.lan_port], plain[settings.leonid_port]
+    assert {rule.endpoint for rule in phone.url_map.iter_rules()} == {"page", "certificate", "style"}
+    assert {rule.endpoint.split(".")[0] for rule in leonid.url_map.iter_rules()} == {"leonid"}
+    assert len(plain) == 2
 
 
 def test_what_is_the_owner_s_is_not_for_members(house, alice, bob, browser, rules):
