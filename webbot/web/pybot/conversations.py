@@ -20,6 +20,7 @@ from webbot.web.leaving import gone
 from webbot.web.pybot import wire
 from webbot.web.pybot.person import user
 from webbot.web.pybot.titles import Titles
+from webbot.web.roles import Roles
 from webbot.web.strict_json import json_body
 
 LARGEST = 16384  # bytes of a body
@@ -31,8 +32,8 @@ READ_ONLY = frozenset({"id", "owner", "created_at", "last_message_at", "updated_
 class Conversations:
     """The routes of conversations and their messages."""
 
-    def __init__(self, services: Services, titles: Titles, blueprint: Blueprint) -> None:
-        self.settings, self.chat, self.store, self.titles = services.settings, services.chat, services.store, titles
+    def __init__(self, services: Services, roles: Roles, titles: Titles, blueprint: Blueprint) -> None:
+        self.chat, self.store, self.roles, self.titles = services.chat, services.store, roles, titles
         self.blueprint = blueprint
         self._add("/api/conversations", self.list, "GET")
         self._add("/api/conversations", self.create, "POST")
@@ -59,7 +60,8 @@ class Conversations:
     def create(self) -> ResponseReturnValue:
         """`{title?}`; the title is the client's, so that nothing but a wish for a title changes it."""
         changes = _changes(json_body(LARGEST), "title")
-        made = self.chat.create(claim(), self.settings.role)
+        owner = claim()
+        made = self.chat.create(owner, self.roles.first_prompt(owner).strip())
         if changes.get("title"):
             made = self.chat.change(g.owner, made.id, **changes)
         return jsonify(wire.conversation(made, user()) | {"messages": []}), 201

@@ -47,7 +47,7 @@ class Pybot:
             self.blueprint.add_url_rule(path, f"plain_{name}", self.plain)
             self.blueprint.add_url_rule(path, name, self.chat, websocket=True)
         self.titles = Titles(services)
-        Conversations(services, self.titles, self.blueprint)
+        Conversations(services, sizes.views.roles, self.titles, self.blueprint)
         Files(services, sizes, self.blueprint)
         self.sockets = Sockets(services.closing)
         self.limits = Limits(message_bytes=ESCAPED * services.settings.question_bytes + FRAME_OVERHEAD)

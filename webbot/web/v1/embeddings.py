@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel, Field, Tag
 
+from webbot.chat import allowance as allowances
 from webbot.chat.waiting import ready
 from webbot.engines.base import Embeddings
 from webbot.errors import BadInput, Problem
@@ -82,7 +83,7 @@ class EmbeddingDoor:
     """The models that make vectors."""
 
     def __init__(self, services: Services, blueprint: APIBlueprint) -> None:
-        self.services = services
+        self.services, self.allowance = services, services.chat.programs.allowance
         operation(blueprint, "post", "/embeddings", self.create, summary="Vectors of texts", tag="Embeddings",
                   body=EmbeddingRequest, responses={200: EmbeddingList})
 
@@ -94,12 +95,14 @@ class EmbeddingDoor:
         """A vector of unit length for each input. A text that is too long for the model is an error; none is cut off."""
         single = isinstance(body.input, str) or isinstance(body.input[0], int)
         texts: Any = [body.input] if single else body.input
+        allowances.ask(self.allowance, g.owner)
         try:
             found: list[Embeddings] = whole(self._embedding(body, texts))
         except Problem as problem:
             if single and problem.parameter == "input[0]":
                 problem.parameter = "input"
             raise
+        self.allowance.used(g.owner, found[-1].tokens)
         self._check_size(body, len(found[-1].vectors[0]))
         return Response(_pieces(body, found[-1]), mimetype="application/json")
 
