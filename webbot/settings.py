@@ -95,7 +95,7 @@ class Settings:
     oidc_secret: str = setting("", "The secret that belongs to that name; empty for a public client.", secret=True)
     oidc_name: str = setting("OpenID", "What the button for signing in calls the provider.")
     turns_a_minute: int = setting(
-        0, "How many questions a person may ask in a minute; 0: no limit. The owner can set another one for a person.",
+        0, "How many questions a person may ask in a minute of the clock; 0: no limit. The owner can set another one for a person.",
         least=0, most=100_000,
     )
     tokens_a_day: int = setting(
@@ -196,7 +196,7 @@ class Settings:
     )
     parallel: int = setting(8, "How many answers are computed together.", least=1, most=256)
     queue: int = setting(64, "How many answers may wait; more are refused with 429.", least=0, most=10_000)
-    queue_owner: int = setting(8, "How many of these may be one owner's.", least=1, most=10_000)
+    queue_owner: int = setting(8, "How many of these may be of one person.", least=1, most=10_000)
     threads: int = setting(0, "Processor threads of each model; 0 leaves it to torch.", least=0, most=1024)
     temperature: float = setting(0.7, "How freely answers are sampled; 0 is always the likeliest token.", least=0, most=2)
     top_p: float = setting(

@@ -45,7 +45,7 @@ def test_turns_of_a_minute(store, clock):
     known.usage.ask(ann.id)
     problem = refused(known.usage, ann.id)
     assert problem.retry_after == 40
-    assert str(problem) == "You may ask 2 questions in a minute; please go on in 40 seconds."
+    assert str(problem) == "You may ask 2 questions in a minute; please go on in 40 s."
     clock(59.5)
     assert refused(known.usage, ann.id).retry_after == 1
     clock(60)

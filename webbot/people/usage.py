@@ -42,7 +42,7 @@ class Usage:
                           limit=tokens, retry_after=_left(now, DAY), code="rate_limit_exceeded")
         if turns and self.store.add_up(_key("turns", owner, now, MINUTE), 1, _end(now, MINUTE)) > turns:
             left = _left(now, MINUTE)
-            raise TooMany("You may ask {limit} questions in a minute; please go on in {seconds} seconds.", limit=turns,
+            raise TooMany("You may ask {limit} questions in a minute; please go on in {seconds} s.", limit=turns,
                           seconds=left, retry_after=left, code="rate_limit_exceeded")
 
     def used(self, owner: str, tokens: int) -> None:
