@@ -46,6 +46,15 @@ def test_nobody_is_there_and_looking_makes_nothing(data, say):
     assert not data.exists()
 
 
+def test_no_action_lists_and_a_usage_error_is_short(data, say, capsys):
+    assert say() == say("list")
+    with pytest.raises(SystemExit):
+        say("rename", "Ann")
+    assert capsys.readouterr().err.splitlines() == [
+        "usage: webbot people rename NAME NEW", "webbot people rename: error: the following arguments are required: NEW",
+    ]
+
+
 def test_the_first_owner_can_be_invited_before_any_server_ran(data, say):
     status, out, _ = say("invite", "Ann", "--owner", "--port", "9443")
     token = re.search(r"^https://localhost:9443/join/(\S+)$", out, re.MULTILINE)[1]
@@ -94,6 +103,7 @@ def test_changes(people, say):
     assert say("rank", bob.id, "owner")[0] == 0 and people.find(bob.id).is_owner
     assert say("invite", "robert")[0] == 1 and say("invite", "\u202e")[0] == 1
     assert say("link", "Nobody")[0] == 1
+    assert say("invite", "Cleo")[0] == 0 and say("invite", " cleo ")[2].startswith("webbot: There is an open invitation")
 
 
 def test_the_last_owner_stays(people, say):

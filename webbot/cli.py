@@ -96,22 +96,29 @@ def _store_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentPar
 
 
 def _people_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", help="list, where none is given")
+    parser.set_defaults(action="list", json=False, **{f"setting_{row.name}": None for row in settings.table()})
 
-    def add(name: str, text: str, *arguments: str, settings: argparse.ArgumentParser = shared) -> argparse.ArgumentParser:
-        made = actions.add_parser(name, help=text, description=text, parents=[settings], conflict_handler="resolve")
+    def add(
+        name: str, text: str, *arguments: str, more: str = "", options: argparse.ArgumentParser = shared,
+    ) -> argparse.ArgumentParser:
+        words = " ".join([*(argument.upper() for argument in arguments), *([more] if more else [])])  # and the settings: too many
+        made = actions.add_parser(name, help=text, description=text, parents=[options], conflict_handler="resolve",
+                                  usage=f"%(prog)s {words}".rstrip())
         for argument in arguments:
             made.add_argument(argument, metavar=argument.upper())
         return made
 
-    add("list", "Who is here, and who is invited.").add_argument("--json", action="store_true", help="for programs")
+    listing = add("list", "Who is here, and who is invited.", more="[--json]")
+    listing.add_argument("--json", action="store_true", help="for programs")
     # One of the settings is called owner, too; who is invited has nothing to do with it.
-    inviting = add("invite", "Print a link and a QR code that let somebody new in once.", "name", settings=_settings_options())
+    inviting = add("invite", "Print a link and a QR code that let somebody new in once.", "name", more="[--owner]",
+                   options=_settings_options())
     inviting.add_argument("--owner", action="store_true", help="as an owner: the first one, or one more")
     add("link", "Print a link for one more device of somebody, also of an owner who is locked out.", "name")
     add("rename", "Give somebody another name.", "name", "new")
-    add("rank", "Make somebody owner or member.", "name").add_argument("rank", choices=["owner", "member"])
-    removing = add("remove", "Remove somebody with everything of theirs, and end what is open for them.", "name")
+    add("rank", "Make somebody owner or member.", "name", more="owner|member").add_argument("rank", choices=["owner", "member"])
+    removing = add("remove", "Remove somebody with everything of theirs, and end what is open for them.", "name", more="[--yes]")
     removing.add_argument("--yes", action="store_true", help="do not ask")
     add("keys", "The API keys of somebody.", "name")
     add("revoke", "Revoke an API key of somebody.", "name", "key")

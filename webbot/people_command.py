@@ -112,7 +112,7 @@ class Command:
         rank: Rank = "owner" if given.owner else "member"
         if any(person.name.casefold() == " ".join(given.name.split()).casefold() for person in self.people.all()):
             raise Conflict(f"{{name}} is here already. `{COMMAND} link NAME` makes a link for one more device.", name=given.name)
-        _, token = self.people.invitations.invite(given.name, rank, "")
+        _, token = self.people.invite(given.name, rank, "")
         print(f"This link lets {given.name} in as {rank}. It works once, for {DAYS} days.")
         return self._show(token)
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.engines.conftest import until
 from tests.web.house import HOME, JSON, Household
+from webbot.settings import load
+from webbot.web import reachable
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +195,28 @@ def test_an_invitation_is_taken_back(house, owner):
     assert house.stranger().get(made["link"], base_url=HOME).status_code == 404
     answers = [post(owner, f"/invitations/{id}/take_back") for id in (made["id"], "nowhere")]
     assert [answer.status_code for answer in answers] == [404, 404]
+
+
+def test_two_open_invitations_have_two_names(house, owner):
+    assert post(owner, "/invitations", name="Sue").status_code == 201
+    answer = post(owner, "/invitations", name=" sUE ")
+    assert answer.status_code == 409 and "open invitation for that name" in answer.text
+
+
+def test_at_the_server_itself_links_lead_to_where_others_reach_it(owner, monkeypatch):
+    monkeypatch.setattr(reachable, "lan_addresses", lambda: ["192.168.1.5", "fd00::5"])
+    settings = load({}, lan=True, port=9443, hosts=("box.example",))
+
+    def links(base):
+        with owner.application.test_request_context(base_url=base):
+            return reachable.links(settings, "join/x"), reachable.certificate_link(settings)
+
+    outside = ["https://192.168.1.5:9443/join/x", "https://[fd00::5]:9443/join/x", "https://box.example:9443/join/x"]
+    for here in ("https://localhost:9443", "https://127.0.0.1:9443", "https://[::1]:9443"):
+        assert links(here) == ([*outside, f"{here}/join/x"], "http://192.168.1.5:8080/webbot-ca.crt")
+    assert links("https://[fd00::5]:9443") == (["https://[fd00::5]:9443/join/x"], "http://[fd00::5]:8080/webbot-ca.crt")
+    settings = load({}, port=9443)
+    assert links("https://localhost:9443") == (["https://localhost:9443/join/x"], "")
 
 
 def test_links_for_devices_are_no_invitations_to_take_back(house, owner, ann):

@@ -64,6 +64,14 @@ class People:
         name = self._free_name(name)
         return self._made(Person(id=f"p-{secrets.token_urlsafe(16)}", name=name, rank=rank))
 
+    def invite(self, name: str, rank: Rank, by: str) -> tuple[Invitation, str]:
+        """An invitation and its token, which is told only now. Raises BadInput for what is no name, and Conflict for one that
+        somebody has, or that another open invitation is for."""
+        name = self._free_name(name)
+        if any(each.name.casefold() == name.casefold() for each in self.invitations.all()):
+            raise Conflict("There is an open invitation for that name already. Please take it back, or choose another name.")
+        return self.invitations.invite(name, rank, by)
+
     def look(self, token: str) -> Invitation:
         """What the link with that token would do. Raises NotFound for one that was used, is too old, or never was, Conflict for
         the owner's link once there is an owner."""

@@ -6,6 +6,7 @@ Not covered: signing in and out (signing), passkeys (passkeys), files of convers
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -18,7 +19,7 @@ from webbot.people import Person
 from webbot.people.devices import Device
 from webbot.people.keys import SCOPES, Key
 from webbot.services import Services
-from webbot.web import forms
+from webbot.web import forms, reachable
 from webbot.web.browsers import browser_name
 from webbot.web.drawn import drawn
 from webbot.web.languages import LANGUAGES, language_name
@@ -31,6 +32,7 @@ from webbot.web.times import since, until
 from webbot.web.views import View, Views
 
 NAME_BYTES, ROLE_BYTES = 1000, 300
+LONG_NAME_BYTES = 20_000  # a name that is too long gets its own sentence
 # What people speak to Whisper; it knows more of them, which it finds from the sound.
 SPOKEN = (
     "en", "zh", "ar", "bg", "ca", "cs", "da", "de", "el", "es", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id", "it", "ja", "ko",
@@ -40,8 +42,8 @@ NOTHING = "There is nothing here."
 
 
 class Account:
-    """GET and POST /preferences, and the acts below it: keys, keys/<id>/revoke, devices/link, devices/sign_out (all others),
-    devices/<id>/sign_out, delete."""
+    """GET and POST /preferences, and the acts below it: name, keys, keys/<id>/revoke, devices/link,
+    devices/sign_out (all others), devices/<id>/sign_out, delete."""
 
     def __init__(self, services: Services, views: Views) -> None:
         self.services, self.settings, self.people = services, services.settings, services.people
@@ -52,6 +54,7 @@ class Account:
             ("/keys", self.make_key, "keys"), ("/keys/<id>/revoke", self.revoke_key, "keys"),
             ("/devices/link", self.link_device, "devices"), ("/devices/sign_out", self.sign_out_others, "devices"),
             ("/devices/<id>/sign_out", self.sign_out_device, "devices"), ("/delete", self.delete, "delete"),
+            ("/name", self.rename, "name"),
         ):
             view = self._told_in(section, act)
             self.blueprint.add_url_rule(path, act.__name__, view, methods=["POST"])
@@ -119,7 +122,7 @@ class Account:
             "name": person.name, "email": person.email, "rank": person.rank, "passkeys": self.settings.mode == "invite",
             "keys": [_key(key) for key in self.people.keys.of(person.id)], "scopes": _scopes(person),
             "devices": devices, "links": self.settings.mode == "invite", "turns": turns, "tokens": tokens,
-            "used": usage.tokens_today(person.id) if tokens else 0, "own_certificate": bool(self.settings.certificate),
+            "used": usage.tokens_today(person.id) if tokens else 0,
         }
 
     # keys
@@ -133,7 +136,17 @@ class Account:
         key, secret = self.people.keys.make(person.id, forms.text("name", limit=NAME_BYTES), scopes, _days())
         if wants_json():
             return jsonify(id=key.id, name=key.name, scopes=key.scopes, ends_at=key.ends_at, secret=secret), 201
-        return self.page(made={"secret": secret, "name": key.name, "scopes": key.scopes}, status=201)
+        made = {"secret": secret, "name": key.name, "scopes": key.scopes, "authority": self._authority(person)}
+        return self.page(made=made, status=201)
+
+    def _authority(self, person: Person) -> View | None:
+        """Where the certificate is by which a program trusts this server: `link` fetches it, `file` is its path for an owner who
+        sits at the server. None where that certificate is not of this server's own making."""
+        if self.settings.certificate or self.settings.mode == "header":
+            return None
+        at_the_server = person.is_owner and reachable.is_loopback(reachable.host())
+        file = str((self.settings.certs / "ca.pem").resolve()) if at_the_server else ""
+        return {"link": "" if file else reachable.certificate_link(self.settings), "file": shlex.quote(file) if file else ""}
 
     def revoke_key(self, id: str) -> ResponseReturnValue:
         forms.only()
@@ -149,10 +162,11 @@ class Account:
         if self.settings.mode != "invite":
             raise NotFound(NOTHING)
         invitation, token = self.people.invitations.link(person.id)
-        link = f"{request.host_url}join/{token}"
+        link, *others = reachable.links(self.settings, f"join/{token}")
         if wants_json():
-            return jsonify(link=link, ends_at=invitation.ends_at), 201
-        return self.page(link={"address": link, "drawn": drawn(link), "ends": until(invitation.ends_at)}, status=201)
+            return jsonify(link=link, others=others, ends_at=invitation.ends_at), 201
+        shown = {"address": link, "others": others, "drawn": drawn(link), "ends": until(invitation.ends_at)}
+        return self.page(link=shown, status=201)
 
     def sign_out_device(self, id: str) -> ResponseReturnValue:
         forms.only()
@@ -170,7 +184,13 @@ class Account:
         self.people.devices.sign_out_all(person.id, but=here.id if here is not None else "")
         return self._done("#devices")
 
-    # the end
+    # the account
+
+    def rename(self) -> ResponseReturnValue:
+        """What others see. Whoever comes in through a proxy or a provider is still known by what that says."""
+        forms.only("name")
+        self.people.change(self._person().id, name=forms.text("name", limit=LONG_NAME_BYTES))
+        return self._done("#leave")
 
     def delete(self) -> ResponseReturnValue:
         """The person goes, with all that is theirs. Whoever comes in through a proxy or a provider may come anew."""

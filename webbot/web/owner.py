@@ -21,7 +21,7 @@ from webbot.errors import BadInput, Conflict, NotFound, Problem
 from webbot.people import Person
 from webbot.people.invitations import Invitation
 from webbot.services import Services
-from webbot.web import forms
+from webbot.web import forms, reachable
 from webbot.web.browsers import browser_name
 from webbot.web.checkup import Checkup
 from webbot.web.drawn import drawn
@@ -232,15 +232,15 @@ class Owner:
             raise NotFound(NOTHING)
         rank = forms.choice("rank", "owner", "member") or "member"
         me = presence().person
-        name = forms.text("name", limit=NAME_BYTES)
-        if any(person.name.casefold() == " ".join(name.split()).casefold() for person in self.people.all()):
-            raise Conflict("There is somebody here with that name already. Please choose another one.")
-        invitation, token = self.people.invitations.invite(name, "owner" if rank == "owner" else "member", me.id if me else "")
-        address = f"{request.host_url}join/{token}"
+        invitation, token = self.people.invite(
+            forms.text("name", limit=NAME_BYTES), "owner" if rank == "owner" else "member", me.id if me else "",
+        )
+        address, *others = reachable.links(self.settings, f"join/{token}")
         if wants_json():
             told = {"id": invitation.id, "name": invitation.name, "rank": invitation.rank, "ends_at": invitation.ends_at}
-            return jsonify(told | {"link": address}), 201
-        shown = {"address": address, "drawn": drawn(address), "name": invitation.name, "ends": until(invitation.ends_at)}
+            return jsonify(told | {"link": address, "others": others}), 201
+        shown = {"address": address, "others": others, "drawn": drawn(address), "name": invitation.name,
+                 "ends": until(invitation.ends_at)}
         return self._page(link=shown, status=201)
 
     def take_back(self, id: str) -> ResponseReturnValue:
