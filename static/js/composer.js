@@ -1,5 +1,6 @@
 // The box of the question. What was typed is kept until the server has stored it: a failed send loses nothing.
 import { tell } from "./announce.js";
+import { draftKey, keepDraft, readDraft } from "./drafts.js";
 import { Refusal, post } from "./server.js";
 import { clearTrouble, showTrouble } from "./trouble.js";
 import { word } from "./words.js";
@@ -50,13 +51,13 @@ export class Composer {
   /** @param {string} conversation */
   belongsTo(conversation) {
     this.place = conversation || "new";
-    const draft = sessionStorage.getItem(this.key);
+    const draft = readDraft(this.key);
     if (draft && !this.getText()) this.setText(draft);
     this.size();
   }
 
   get key() {
-    return `draft ${this.place}`;
+    return draftKey(this.element.dataset.whose ?? "", this.place);
   }
 
   edited() {
@@ -67,12 +68,7 @@ export class Composer {
 
   /** @param {string} text */
   keep(text) {
-    try {
-      if (text) sessionStorage.setItem(this.key, text);
-      else sessionStorage.removeItem(this.key);
-    } catch {
-      // The browser keeps nothing: the text still stands in the box.
-    }
+    keepDraft(this.key, text);
   }
 
   /** Grows with its text where the style sheet cannot do it. */
@@ -111,7 +107,7 @@ export class Composer {
     this.keep(text);
     try {
       await this.ask(text, spoken);
-      sessionStorage.removeItem(key);
+      keepDraft(key, "");
       if (this.getText()) this.keep(this.getText());
     } catch (refusal) {
       this.next = false;

@@ -11,9 +11,9 @@ import { word } from "./words.js";
 export async function showGone(conversation, turns, composer) {
   closeTurns(turns);
   composer.close();
-  const box = showTrouble(word("gone"));
   document.addEventListener("submit", (event) => refuse(event, conversation), { capture: true });
   const html = await page(`/deleted?conversation=${encodeURIComponent(conversation)}`).catch(() => "");
+  const box = showTrouble(word("gone")); // not for who was removed with everything: the page has just heard of that
   if (!box) return;
   if (html) box.insertAdjacentHTML("beforeend", html);
   else box.append(linkToNew());

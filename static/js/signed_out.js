@@ -12,6 +12,9 @@ export function signedOut() {
   document.dispatchEvent(new Event(SIGNED_OUT));
 }
 
+/** Whether the page has said so. */
+export const saidSignedOut = () => told;
+
 /** Whether an answer of the server says that nobody is signed in. @param {{status: number}} answer */
 export function isSignedOut(answer) {
   if (answer.status !== 401) return false;
@@ -35,6 +38,7 @@ function show() {
   link.textContent = signIn;
   box.append(text, link);
   const troubles = document.getElementById("troubles");
+  troubles?.replaceChildren(); // whatever stood there, this is why
   if (troubles) troubles.after(box);
   else document.querySelector("main .column, main")?.prepend(box);
   box.scrollIntoView({ block: "nearest" });

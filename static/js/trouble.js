@@ -1,14 +1,15 @@
 // Trouble speaks in the conversation: a sentence and a remedy, never a dialog.
+import { saidSignedOut } from "./signed_out.js";
 
 const place = document.getElementById("troubles");
 
 /**
  * @param {string} sentence
  * @param {string} [remedy]
- * @returns {HTMLElement | null} the box, for what can be done about it
+ * @returns {HTMLElement | null} the box, for what can be done about it; null where there is none
  */
 export function showTrouble(sentence, remedy = "") {
-  if (!place) return null;
+  if (!place || saidSignedOut()) return null; // one box says it all
   const box = document.createElement("div");
   box.className = "trouble";
   box.setAttribute("role", "alert");

@@ -90,11 +90,17 @@ def test_two_people_a_passkey_and_a_removal(visit, server, owner_link):
     third.open(re.search(r"/c/[\w-]+", third.page.content())[0])
     third.box.fill("half a sentence")
     third.page.wait_for_timeout(100)
+    third.page.evaluate("""() => {
+      window.troubles = [];
+      new MutationObserver((all) => all.forEach(({ addedNodes }) => window.troubles.push(...addedNodes)))
+        .observe(document.getElementById("troubles"), { childList: true });
+    }""")
     people(server, "remove", "Bob", "--yes")
     box = third.page.locator("#signed-out")
     expect(box).to_contain_text("You were signed out here.")
     expect(third.box).to_have_value("half a sentence")
     expect(third.page.locator("#send")).to_be_disabled()
+    assert third.page.evaluate("window.troubles.length") == 0, "not that the conversation was deleted in another tab"
     box.get_by_role("link").click()
     expect(third.page.get_by_role("heading", name="Sign in")).to_be_visible()
     third.page.get_by_role("button", name="Sign in with a passkey").click()
@@ -107,11 +113,29 @@ def test_a_device_that_is_signed_out_says_so_when_something_is_sent(visit, serve
     cleo = join(visit, server, path_of(people(server, "invite", "Cleo")))
     cleo.page.route(re.compile(r"/events(\?|$)"), lambda route: route.abort())  # no stream tells it
     cleo.page.reload()
-    cleo.page.request.post("/leave", headers={"Origin": server.url})
+    own_page = {"Origin": server.url, "Accept": "application/json"}
+    link = cleo.page.request.post("/preferences/devices/link", headers=own_page).json()["link"]
+    cleo.page.request.post("/leave", headers=own_page)
     cleo.box.fill("a question")
     cleo.box.press("Enter")
     expect(cleo.page.locator("#signed-out")).to_contain_text("You were signed out here.")
     expect(cleo.box).to_have_value("a question")
+    expect(cleo.page.locator(".trouble")).to_have_count(1)
+
+    # another person in the same tab does not see it, the same one finds it again, and signing out deletes it
+    def come(path):
+        cleo.page.goto(path)
+        cleo.page.get_by_role("button", name="Sign in").click()
+        expect(cleo.box).to_be_visible()
+
+    come(path_of(people(server, "invite", "Dan")))
+    expect(cleo.box).to_have_value("")
+    come(link)
+    expect(cleo.box).to_have_value("a question")
+    cleo.page.goto("/preferences")
+    cleo.page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(cleo.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert cleo.page.evaluate("sessionStorage.length") == 0
 
 
 def test_a_browser_without_a_passkey_is_told(visit, server):

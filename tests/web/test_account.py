@@ -201,6 +201,20 @@ def test_what_is_somebody_else_s_is_not_here(house, ann, browser, path):
     assert len(house.people.devices.of(bob.id)) == 1
 
 
+# the account
+
+def test_a_person_takes_another_name(house, ann, browser):
+    assert post(browser, "/preferences/name", name=" Anna  Lee ").location == "/preferences#leave"
+    assert house.people.find(ann.id).name == "Anna Lee"
+    assert 'value="Anna Lee"' in page(browser)
+    wrong = (("  ", 400, "1 to 100"), ("n" * 1000, 400, "1 to 100"), ("olga", 409, "with that name already"))
+    for name, status, sentence in wrong:
+        refused = post(browser, "/preferences/name", name=name)
+        assert refused.status_code == status
+        assert sentence in refused.text
+    assert house.people.find(ann.id).name == "Anna Lee"
+
+
 # the end
 
 def test_an_account_is_deleted_with_everything(house, ann, browser):
@@ -235,7 +249,9 @@ def test_forgetting_the_session_of_a_person_deletes_nothing(house, ann, browser)
     assert house.people.devices.of(ann.id) == []
 
 
-@pytest.mark.parametrize("path", ["keys", "keys/x/revoke", "devices/link", "devices/sign_out", "devices/x/sign_out", "delete"])
+@pytest.mark.parametrize("path", [
+    "keys", "keys/x/revoke", "devices/link", "devices/sign_out", "devices/x/sign_out", "delete", "name",
+])
 def test_other_methods_and_other_pages_are_refused(house, ann, browser, path):
     assert browser.get(f"/preferences/{path}", base_url=HOME).status_code == 405
     foreign = browser.post(f"/preferences/{path}", base_url=HOME, data={"name": ann.name}, headers={"Origin": "https://evil.example"})

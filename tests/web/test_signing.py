@@ -92,7 +92,7 @@ def signed_in(browser, people):
 # coming in by a link
 
 
-def test_nobody_sees_more_than_the_page_for_signing_in(browser):
+def test_nobody_sees_more_than_the_page_for_signing_in(browser, owner):
     page = browser().get("/c/x?before=3")
     assert page.status_code == 401
     assert 'name="link"' in page.text and 'data-passkey="signin"' in page.text
@@ -189,6 +189,35 @@ def test_after_signing_in_only_own_pages_are_gone_to(asked, sent):
     assert safe_path(asked) == sent
 
 
+def test_a_used_link_is_no_trouble_where_it_signed_in(people, browser, ann):
+    visitor, token = browser(), people.invitations.link(ann.id)[1]
+    visitor.post(f"/join/{token}")
+    for again in (visitor.get(f"/join/{token}"), visitor.post(f"/join/{token}")):
+        assert again.status_code == 200 and f"You are signed in as {ann.name}" in again.text
+        assert "does not work" not in again.text and "<form" not in again.text
+    assert visitor.is_in
+    assert "<h1>This link has ended</h1>" in browser().get(f"/join/{token}").text
+
+
+def test_whose_browser_it_becomes_is_said_before(people, signed_in, ann, owner):
+    visitor, bob = signed_in(ann), people.add(f"Bob {next(NAMES)}")
+    for token, other in ((people.invitations.link(bob.id)[1], bob.name),
+                         (people.invitations.invite("Zoe", "member", owner.id)[1], "Zoe")):
+        shown = visitor.get(f"/join/{token}").text
+        said = f"You are signed in here as {ann.name}. With this link this browser becomes {other}"
+        assert said in shown and shown.index(said) < shown.index("<button")
+    own = visitor.get(f"/join/{people.invitations.link(ann.id)[1]}")
+    assert own.status_code == 200 and "one more device of yours" in own.text and "<form" not in own.text
+
+
+def test_a_draft_is_kept_under_another_name_for_everybody(people, signed_in, ann):
+    def whose(visitor):
+        return re.search(r'data-whose="(\w+)"', visitor.get("/").text)[1]
+
+    bob = people.add(f"Bob {next(NAMES)}")
+    assert whose(signed_in(ann)) == whose(signed_in(ann)) != whose(signed_in(bob))
+
+
 # what was there before
 
 
@@ -225,9 +254,14 @@ def test_the_first_owner_gets_the_conversations_of_the_home_and_chooses_a_name(m
     assert late.post(f"/join/{old}").status_code == 404, "the newest link is the one"
     page = first.get(f"/join/{token}")
     assert "owner" in page.text and 'name="name"' in page.text
-    unnamed = first.post(f"/join/{token}", {"name": "\u202e"})
-    assert unnamed.status_code == 400 and 'name="name"' in unnamed.text
+    assert "no owner yet" in first.get("/").text and "people invite NAME --owner" in first.get("/enter").text
+    wrong = (("\u202e", "no text"), ("  ", "1 to 100"), ("", "1 to 100"), ("n" * 1000, "1 to 100"), ("n" * 30_000, "longer"))
+    for name, sentence in wrong:
+        unnamed = first.post(f"/join/{token}", {"name": name})
+        assert unnamed.status_code in (400, 413) and 'name="name"' in unnamed.text and sentence in unnamed.text, name[:9]
+    assert not services.people.all()
     assert first.post(f"/join/{token}", {"name": " Ann  Lee "}).status_code == 303
+    assert "no owner yet" not in late.get("/enter").text
     (ann,) = services.people.all()
     assert (ann.name, ann.rank) == ("Ann Lee", "owner")
     assert [each.title for each in services.store.conversations(ann.id)] == ["Of all"]

@@ -7,24 +7,29 @@ in (chain).
 
 from __future__ import annotations
 
+import hashlib
 import re
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from webbot.errors import NotFound, Problem
+from webbot.errors import Conflict, NotFound, Problem
 from webbot.people import Person
 from webbot.people.invitations import Invitation
+from webbot.people.person import name_of
 from webbot.services import Services
 from webbot.web import forms
 from webbot.web.chain import Chain
+from webbot.web.presence import presence
 from webbot.web.problems import sentence_of, wants_json
 from webbot.web.sessions import forget, regenerate, stored_key
 from webbot.web.wanted import START, wanted_path
 
 LINK = re.compile(r"(?:\S*/join/)?([A-Za-z0-9_-]{22,64})/?", re.ASCII)  # as it was copied: with its address, or the token alone
 LONGEST_LINK = 2000  # bytes
+NAME_BYTES = 20_000  # a name that is too long gets its own sentence; this is for what is no name at all
 NO_LINK = "This is no link of an invitation. Please copy all of it."
 
 
@@ -41,7 +46,14 @@ class Signing:
         self.blueprint.app_context_processor(self._every_page)
 
     def _every_page(self) -> dict[str, Any]:
-        return {"mode": self.settings.mode, "wanted": wanted_path, "provider": self.settings.oidc_name}
+        return {"mode": self.settings.mode, "wanted": wanted_path, "provider": self.settings.oidc_name, "whose": whose,
+                "has_owner": self._has_owner}
+
+    def _has_owner(self) -> bool:
+        """While the store is away nobody is told that there is none."""
+        with suppress(Problem):
+            return self.people.has_owner()
+        return True
 
     # coming in
 
@@ -95,19 +107,27 @@ class Signing:
         try:
             if request.method == "POST":
                 forms.only("name", "next")
-                self._accept(token, forms.text("name", limit=1000))
+                self._accept(token, forms.text("name", limit=NAME_BYTES) if "name" in request.form else None)
                 return redirect(wanted_path(), 303)
-            invitation = self._look(token)
-        except NotFound:
-            if wants_json():
-                raise
-            return render_template("join.html", invitation=None), 404
+            return self._link_page(self._look(token))
         except Problem as problem:
             if wants_json() or problem.status == 429:
                 raise
-            again = self.people.invitations.look(token) if problem.parameter == "name" else None
-            return render_template("join.html", invitation=again, trouble=sentence_of(problem)), problem.status
-        return render_template("join.html", invitation=invitation)
+            again = None
+            if not isinstance(problem, NotFound):
+                with suppress(NotFound, Conflict):
+                    again = self._look(token)
+            return self._link_page(again, problem)
+
+    def _link_page(self, invitation: Invitation | None, problem: Problem | None = None) -> ResponseReturnValue:
+        """What a link does, to whom is signed in here (`here`) and to strangers. A used link that is opened again in the browser
+        that it signed in is no trouble."""
+        there = self.chain.signed_in()
+        here = there.person if there is not None else None
+        other = self.people.find(invitation.person) if invitation is not None and invitation.person else None
+        status = problem.status if problem is not None and (invitation is not None or here is None) else 200
+        return render_template("join.html", invitation=invitation, here=here, other=other,
+                               trouble=sentence_of(problem) if problem is not None else None), status
 
     def _look(self, token: str) -> Invitation:
         """What a link would do; one that does nothing counts as a guess."""
@@ -117,9 +137,12 @@ class Signing:
             self.chain.guessed()
             raise
 
-    def _accept(self, token: str, name: str = "") -> None:
+    def _accept(self, token: str, name: str | None = None) -> None:
+        """A `name` that was asked for must be one: nobody silently gets another."""
         invitation = self._look(token)
-        person = self.people.accept(token, name)
+        if name is not None:
+            name_of(name)
+        person = self.people.accept(token, name or "")
         sign_in(self.services, person)
         if invitation.first:
             self.services.store.hand_over("home", person.id)
@@ -138,6 +161,12 @@ class Signing:
         if self.settings.mode == "header":
             return render_template("enter.html", trouble=None, left=True)
         return redirect(url_for("signing.enter", left=1) if self.settings.protected else START, 303)
+
+
+def whose() -> str:
+    """What tells one person's drafts in a browser from another's; "" where there are no persons."""
+    person = presence().person
+    return hashlib.sha256(b"drafts " + person.id.encode()).hexdigest()[:32] if person is not None else ""
 
 
 def sign_in(services: Services, person: Person) -> None:
