@@ -182,6 +182,7 @@ def test_an_invitation_is_shown_once(house, owner):
     html = page(owner)
     assert token not in html
     assert "Grandma" in html
+    assert re.search(r"<details[^>]*><summary[^>]*>Take back</summary>(?:(?!</details>).)*/take_back", html, re.DOTALL)
     guest = house.stranger()
     assert guest.post(f"/join/{token}", base_url=HOME, data={}, headers={"Origin": HOME}).status_code == 303
     assert "Grandma" in guest.get("/preferences", base_url=HOME).text
