@@ -95,7 +95,8 @@ class Settings:
     oidc_secret: str = setting("", "The secret that belongs to that name; empty for a public client.", secret=True)
     oidc_name: str = setting("OpenID", "What the button for signing in calls the provider.")
     turns_a_minute: int = setting(
-        0, "How many questions a person may ask in a minute of the clock; 0: no limit. The owner can set another one for a person.",
+        0, "How many questions a person may ask in a minute of the clock; 0: no limit. "
+        "The owner can set another one for a person.",
         least=0, most=100_000,
     )
     tokens_a_day: int = setting(
