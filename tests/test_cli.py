@@ -41,7 +41,7 @@ def test_version():
         (), ("nonsense",), ("serve", "--nonsense"), ("serve", "--port", "0"), ("serve", "--port", "many"),
         ("serve", "--device", "abacus"), ("models", "load"), ("transcribe", "/nowhere/at/all.wav"),
         ("store",), ("store", "copy", "sqlite:////a/b.db"), ("store", "check", "mysql://user:secret@host/name"),
-        ("people",), ("people", "rank", "Ann", "king"), ("serve", "--lan", "--access", "open"),
+        ("people", "rank", "Ann", "king"), ("serve", "--lan", "--access", "open"),
     ],
 )
 def test_wrong_use_is_status_2_without_a_stack_trace(arguments):

@@ -214,6 +214,7 @@ NAMES_NOTHING = {
     "signing.passkey_options": "nothing", "signing.passkey_signin": "a passkey, by its signature",
     "account.preferences": "one's own", "account.delete": "one's own", "account.link_device": "one's own",
     "account.sign_out_others": "one's own", "account.make_key": "one's own",
+    "account.rename": "one's own",
 }
 
 
