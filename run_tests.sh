@@ -79,9 +79,13 @@ main() {
   if [ "${#marks[@]}" != 0 ] || [ "$#" != 0 ]; then exec "${tests[@]}" ${marks[@]+"${marks[@]}"} "$@"; fi
   # The longest files first, beside one another; then those that wait and would feel the rest; then those that would feel anybody.
   local failed=0 part
-  local beside=(--numprocesses auto --dist loadfile --no-loadscope-reorder)
+  # One process more than there are processors: while one waits for a server or a browser, another one computes.
+  local beside=(--numprocesses "$(($(getconf _NPROCESSORS_ONLN) + 1))" --dist loadfile --no-loadscope-reorder)
   for part in "not alone and not calm" calm alone; do
-    if [ "$part" = alone ]; then beside=(); fi
+    case $part in
+      calm) beside[1]=auto ;;
+      alone) beside=() ;;
+    esac
     # One thread for each model: the threads of several would wait for one another in turns. The limit is for numba, which tells
     # Whisper when a word is spoken and sets the number for the whole process.
     OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 "${tests[@]}" -m "$part" ${beside[@]+"${beside[@]}"} || failed=$?

@@ -28,7 +28,7 @@ from webbot.services import Services
 from webbot.settings import load
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
-CASES = int(os.environ.get("FUZZ_CASES", "5000"))
+CASES = int(os.environ.get("FUZZ_CASES", "2000"))
 LIVE_CASES = 200
 DOCUMENT = "/v1/openapi.json"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -209,7 +209,7 @@ EXPECTED = {
 
 
 @pytest.mark.timeout(900)
-def test_five_thousand_cases_and_no_fault(open_app):
+def test_thousands_of_cases_and_no_fault(open_app):
     """Each case is sent twice: with a key to one server and without one to another."""
     key, code = {"Authorization": "Bearer any-key-at-all"}, {"Authorization": f"Bearer {CODE}"}
     open_to_all, protected = open_app(), open_app(access_code=CODE)
