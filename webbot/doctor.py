@@ -178,7 +178,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _phones(settings: Settings) -> Finding:
-    if not settings.protected:
+    if settings.private:
         return Finding("Reached from this machine only; other machines and phones: start with --lan")
     if settings.certificate:
         return Finding("Other machines use your own certificate")

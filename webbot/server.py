@@ -162,10 +162,10 @@ def remarks(settings: Settings) -> Iterator[str]:
     if settings.openai_key:
         yield "What programs ask of models that are not here goes to OpenAI, because OPENAI_API_KEY is set."
     if settings.leonid_port and not settings.leonid_secret:
-        if settings.protected:
-            yield "Leonid's port is open, but nobody is let in: others reach this server. Set WEBBOT_LEONID_SECRET."
-        else:
+        if settings.private:
             yield "Leonid's clients are believed without proof: no signature is verified. Set WEBBOT_LEONID_SECRET."
+        else:
+            yield "Leonid's port is open, but nobody is let in: others reach this server. Set WEBBOT_LEONID_SECRET."
 
 
 def refuse_open_data(settings: Settings) -> None:

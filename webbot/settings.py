@@ -284,6 +284,11 @@ class Settings:
         return self.mode != "open"
 
     @property
+    def private(self) -> bool:
+        """Whether nobody but this machine reaches the server, and nobody is asked: whoever says who they are is believed."""
+        return not self.reached and not self.protected
+
+    @property
     def has_people(self) -> bool:
         """Whether it knows persons, each with conversations of their own."""
         return self.mode in ("invite", "header", "oidc")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from webbot.errors import BadInput, Conflict, NotAllowed, NotFound
@@ -112,7 +112,7 @@ class People:
                 return self.person(id)
         self._refuse_unadmitted(told, rank)
         if rank != person.rank or (email and email[:320] != person.email):
-            return self._change(id, rank=rank, email=email[:320] or person.email)
+            return self._change(id, lambda found: replace(found, rank=rank, email=email[:320] or found.email))
         return person
 
     def _refuse_unadmitted(self, told: Collection[str], rank: Rank) -> None:
@@ -133,12 +133,16 @@ class People:
                 raise BadInput("A limit must be from 0 to {most}.", most=LARGEST, parameter=limit)
         if changes.get("rank") == "member":
             self._refuse_last_owner(id)
-        return self._change(id, **changes)
+        return self._change(id, lambda found: replace(found, **changes))
 
     def prefer(self, id: str, **preferences: Any) -> Person:
         """Changes some of the person's preferences; None takes one back. Raises NotFound."""
-        kept = {**self.person(id).preferences, **preferences}
-        return self._change(id, preferences={name: value for name, value in kept.items() if value is not None})
+
+        def preferring(person: Person) -> Person:
+            kept = {**person.preferences, **preferences}
+            return replace(person, preferences={name: value for name, value in kept.items() if value is not None})
+
+        return self._change(id, preferring)
 
     def remove(self, id: str) -> None:
         """Removes a person: signs every device out and deletes keys and whatever else is theirs, but their conversations. Whom a
@@ -165,13 +169,14 @@ class People:
 
     # inside
 
-    def _change(self, id: str, **changes: Any) -> Person:
+    def _change(self, id: str, changed: Callable[[Person], Person]) -> Person:
+        """`changed` is asked anew when another change came first."""
         for left in reversed(range(ATTEMPTS)):
             entry = self.store.entry(KIND, id)
             if entry is None:
                 break
             try:
-                return _person(self.store.put_entry(_entry(dataclasses.replace(_person(entry), **changes))))
+                return _person(self.store.put_entry(_entry(changed(_person(entry)))))
             except Conflict:
                 if not left:
                     raise

@@ -155,7 +155,7 @@ def known_hosts(settings: Settings) -> list[str]:
     """The host names that the server answers to; any other one may be a foreign name that was pointed here."""
     name = host_name()
     names = ["localhost", "127.0.0.1", "[::1]", *settings.hosts]
-    if settings.protected:
+    if not settings.private:
         addresses = [f"[{address}]" if ":" in address else address for address in lan_addresses()]
         names += [*([name, f"{name}.local"] if name else []), *addresses]
         if settings.host not in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not listened on

@@ -57,7 +57,7 @@ class Leonid:
         settings = services.settings
         self.services, self.chat = services, services.chat
         self.tokens = Tokens(token_secret(settings))
-        self.open = self.tokens.checked or not settings.protected
+        self.open = self.tokens.checked or settings.private
         self.users = Users(services.chat, services.store, settings.role)
         self.lines = Lines(settings.queue_owner)
         # A byte takes up to six as \u0041; a token that is much too long is still told to be one.

@@ -1,8 +1,8 @@
 """How a program's turn joins a conversation that is stored here: how the request names it, and whose it may be.
 
-Covered: a server that asks for an access code lets a program reach its own conversations only. Where the server is open, and
-so for this machine alone, any key is accepted and says nothing; there the conversation's id, 128 random bits, is what lets
-a program in. A browser's session reaches its own conversations only, in either case. Not covered: persons with keys of their own.
+Covered: a server that asks who is there, or that others reach, lets a program reach its own conversations only. Where the server
+is for this machine alone and asks nobody, any key is accepted and says nothing; there the conversation's id, 128 random bits, is
+what lets a program in. A browser's session reaches its own conversations only, in either case.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ def joined_conversation(services: Services, conversation: str) -> Conversation:
 
 
 def _reachable_owner(services: Services, conversation: str) -> str:
-    is_open = not services.access_code and not services.settings.protected
-    if is_open and COOKIE not in request.cookies:
+    if services.settings.private and COOKIE not in request.cookies:
         return services.store.owner(conversation)
     return g.owner
