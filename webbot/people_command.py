@@ -19,6 +19,7 @@ from webbot import banner, makers
 from webbot.errors import Conflict, NotFound, SettingsError
 from webbot.people import People, Person
 from webbot.people.invitations import DAYS, DEVICE_SECONDS
+from webbot.people.people import last_seen
 from webbot.people.person import Rank
 from webbot.services import opened_store
 from webbot.settings import Settings
@@ -85,10 +86,9 @@ class Command:
     def _row(self, person: Person) -> dict[str, Any]:
         devices, keys = self.people.devices.of(person.id), self.people.keys.of(person.id)
         passkeys = self.people.passkeys.of(person.id)
-        seen = [*(device.seen_at for device in devices), *(key.used_at for key in keys)]
         return {
             "id": person.id, "name": person.name, "rank": person.rank, "via": person.via, "email": person.email,
-            "created_at": person.created_at, "seen_at": max(seen, default=0.0),
+            "created_at": person.created_at, "seen_at": last_seen(devices, keys),
             "devices": [{"id": device.id, "name": device.name, "seen_at": device.seen_at} for device in devices],
             "keys": [{"id": key.id, "name": key.name, "shown": key.shown, "scopes": key.scopes, "used_at": key.used_at,
                       "ends_at": key.ends_at} for key in keys],

@@ -4,7 +4,7 @@ import pytest
 
 from webbot.errors import Conflict
 from webbot.people import People
-from webbot.people.people import ATTEMPTS
+from webbot.people.entries import ATTEMPTS
 from webbot.settings import load
 from webbot.store.sql import SqlStore
 

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from webbot.errors import Conflict, NotFound
 from webbot.people import entries
@@ -77,10 +77,9 @@ class Devices:
         if time.time() - device.seen_at < SEEN_AFTER:
             return
         self._known.pop(device.id, None)
-        value = {"person": device.person, "session": device.session, "name": name[:200], "seen_at": time.time()}
+        seen = replace(device, name=name[:200], seen_at=time.time())
         with suppress(Conflict):  # another request did, or it was signed out
-            self.store.put_entry(Entry(kind=KIND, id=device.id, owner=device.person, value=value, version=device.version,
-                                       created_at=device.created_at))
+            self.store.put_entry(entries.entry(KIND, seen, owner=device.person))
 
     def sign_out(self, person: str, id: str) -> None:
         """Raises NotFound, also for a device of somebody else."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from webbot.errors import Conflict
 from webbot.store.base import Entry, Store
 
 OWN = ("id", "created_at", "version")
+ATTEMPTS = 5  # at a change that others come before
 Value = TypeVar("Value")
 
 
@@ -27,6 +29,16 @@ def read(kind: type[Value], found: Entry) -> Value:
     packed = {name: part for name, part in found.value.items() if name in known}
     own = {"id": found.id, "created_at": found.created_at, "version": found.version}
     return values.unpack(kind, {values.IS: kind.__name__, **packed, **own})
+
+
+def change(store: Store, changed: Callable[[], Entry]) -> Entry:
+    """Writes what `changed` makes of what is there; it looks anew where another change came first. Raises Conflict where one
+    always does."""
+    for _ in range(ATTEMPTS - 1):
+        made = changed()
+        with suppress(Conflict):
+            return store.put_entry(made)
+    return store.put_entry(changed())
 
 
 def put(store: Store, new: Entry) -> None:

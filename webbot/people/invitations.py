@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from webbot.errors import NotFound
 from webbot.people import entries
@@ -76,8 +76,8 @@ class Invitations:
         return bool(TOKEN.fullmatch(token)) and self.store.delete_entry(KIND, _hashed(token))
 
     def take_back(self, id: str) -> None:
-        """Raises NotFound."""
-        if not self.store.delete_entry(KIND, id):
+        """One that is for a new person. Raises NotFound, also for another link."""
+        if not any(invitation.id == id for invitation in self.all()) or not self.store.delete_entry(KIND, id):
             raise NotFound(GONE)
 
     def forget(self, person: str) -> None:
@@ -87,8 +87,7 @@ class Invitations:
 
     def _make(self, wanted: Invitation, seconds: float) -> tuple[Invitation, str]:
         token, ends_at = secrets.token_urlsafe(24), time.time() + seconds
-        made = Invitation(id=_hashed(token), name=wanted.name, rank=wanted.rank, person=wanted.person, first=wanted.first,
-                          by=wanted.by, ends_at=ends_at)
+        made = replace(wanted, id=_hashed(token), ends_at=ends_at)
         return _invitation(self.store.put_entry(entries.entry(KIND, made, owner=made.person, ends_at=ends_at))), token
 
 

@@ -6,7 +6,6 @@ with. The roles in the box are no entries: see web/texts.py.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 import secrets
@@ -25,7 +24,6 @@ SHARED = "shared role"  # beside each shared role, what its list needs, so that 
 LONGEST_TITLE, LONGEST_DESCRIPTION, LONGEST_OPENING = 60, 300, 200  # characters
 OPENINGS = 6
 MOST = 100  # roles of one person
-ATTEMPTS = 5  # at a change that others come before
 CHANGEABLE = frozenset({"title", "description", "prompt", "openings"})
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # what shows nothing or turns the writing around
@@ -150,23 +148,20 @@ class Library:
         return _role(entry) if entry is not None else None
 
     def _made(self, role: Role) -> Role:
-        return _role(self.store.put_entry(entries.entry(KIND, role, owner=role.owner)))
+        return _role(self.store.put_entry(_entry(role)))
 
     def _change(self, owner: str, id: str, only_version: int | None = None, **changes: Any) -> Role:
-        for left in reversed(range(ATTEMPTS)):
+        def changed() -> Entry:
             role = self.own(owner, id)
             if only_version is not None and role.version != only_version:
                 raise Conflict(CHANGED)
-            try:
-                return self._made(replace(role, **changes))
-            except Conflict:
-                if not left:
-                    raise
-        raise NotFound(GONE)
+            return _entry(replace(role, **changes))
+
+        return _role(entries.change(self.store, changed))
 
     def _told(self, role: Role, new: bool = False) -> Role:
         """Brings what the list of the shared roles says of it up to date; only a `new` one is added."""
-        for _ in range(ATTEMPTS):
+        for _ in range(entries.ATTEMPTS):
             now, listed = self._any(role.id), self.store.entry(SHARED, role.id)
             if now is None or not now.shared:
                 self.store.delete_entry(SHARED, role.id)
@@ -234,4 +229,8 @@ def _openings(texts: Iterable[str]) -> tuple[str, ...]:
 
 def _role(entry: Entry) -> Role:
     """Also of an entry that says another owner inside: whose it is, the store says."""
-    return dataclasses.replace(entries.read(Role, entry), owner=entry.owner)
+    return replace(entries.read(Role, entry), owner=entry.owner)
+
+
+def _entry(role: Role) -> Entry:
+    return entries.entry(KIND, role, owner=role.owner)

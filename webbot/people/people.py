@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from webbot.errors import BadInput, Conflict, NotAllowed, NotFound
-from webbot.people import entries
-from webbot.people.devices import Devices
+from webbot.people import entries, keys, library, passkeys
+from webbot.people.devices import Device, Devices
 from webbot.people.invitations import Invitation, Invitations
-from webbot.people.keys import Keys
+from webbot.people.keys import Key, Keys
 from webbot.people.library import Library
 from webbot.people.passkeys import Passkeys
 from webbot.people.person import RANKS, Person, Rank, Via, name_of
@@ -22,9 +22,10 @@ from webbot.store.base import Entry, Store
 
 KIND, BAR = "person", "barred"
 GONE = "This person is not here. Somebody may have removed them."
+LINK_GONE = "This link does not work any more: it was used, has ended, or was taken back. Please ask for a new one."
+OWNED = (keys.KIND, passkeys.KIND, library.KIND, library.SHARED)  # goes with the person
 CHANGEABLE = frozenset({"name", "rank", "email", "turns_a_minute", "tokens_a_day", "preferences"})
 LARGEST = 2_000_000_000
-ATTEMPTS = 5  # at a change that others come before
 
 
 class People:
@@ -171,16 +172,7 @@ class People:
 
     def _change(self, id: str, changed: Callable[[Person], Person]) -> Person:
         """`changed` is asked anew when another change came first."""
-        for left in reversed(range(ATTEMPTS)):
-            entry = self.store.entry(KIND, id)
-            if entry is None:
-                break
-            try:
-                return _person(self.store.put_entry(_entry(changed(_person(entry)))))
-            except Conflict:
-                if not left:
-                    raise
-        raise NotFound(GONE)
+        return _person(entries.change(self.store, lambda: _entry(changed(self.person(id)))))
 
     def _made(self, person: Person) -> Person:
         return _person(self.store.put_entry(_entry(person)))
@@ -196,13 +188,14 @@ class People:
             raise Conflict("A server needs an owner: please make somebody else one first.")
 
 
-LINK_GONE = "This link does not work any more: it was used, has ended, or was taken back. Please ask for a new one."
-OWNED = ("key", "passkey", "role", "shared role")
-
-
 def id_of(via: str, subject: str) -> str:
     """The id of a person whom a proxy or a provider names: the same one on every machine."""
     return "p-" + hashlib.sha256(f"{via} {subject}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def last_seen(devices: Iterable[Device], keys: Iterable[Key]) -> float:
+    """When a person with these was here, or a program of theirs; 0 for never."""
+    return max((*(device.seen_at for device in devices), *(key.used_at for key in keys)), default=0.0)
 
 
 def _proved(via: Via, subject: str, email: str) -> Collection[str]:

@@ -20,6 +20,7 @@ from webbot import certs, makers
 from webbot.errors import BadInput, Conflict, NotFound, Problem
 from webbot.people import Person
 from webbot.people.invitations import Invitation
+from webbot.people.people import last_seen
 from webbot.services import Services
 from webbot.web import forms, reachable
 from webbot.web.browsers import browser_name
@@ -32,7 +33,6 @@ from webbot.web.views import View, Views
 
 NAME_BYTES, NUMBER_BYTES = 1000, 20
 NOTHING = "There is nothing here."
-GONE = "This person is not here. Somebody may have removed them."
 
 
 class Owner:
@@ -100,11 +100,11 @@ class Owner:
         time.sleep(0)  # others may go on in between
         devices = self.people.devices.of(person.id)
         keys = self.people.keys.of(person.id)
-        seen = max([*(device.seen_at for device in devices), *(key.used_at for key in keys)], default=0.0)
         me = presence().person
         return {
             "id": person.id, "name": person.name, "email": person.email, "rank": person.rank, "since": day(person.created_at),
-            "seen": since(seen), "devices": [browser_name(device.name) for device in devices], "keys": len(keys),
+            "seen": since(last_seen(devices, keys)), "keys": len(keys),
+            "devices": [browser_name(device.name) for device in devices],
             "conversations": self.services.store.count(person.id), "tokens": self.people.usage.tokens_today(person.id),
             "turns_a_minute": person.turns_a_minute, "tokens_a_day": person.tokens_a_day,
             "me": me is not None and me.id == person.id,
@@ -178,13 +178,14 @@ class Owner:
 
     def rename(self, id: str) -> ResponseReturnValue:
         forms.only("name")
-        self.people.change(self._known(id), name=forms.text("name", limit=NAME_BYTES))
+        self.people.change(self.people.person(id).id, name=forms.text("name", limit=NAME_BYTES))
         return self._done(id)
 
     def limit(self, id: str) -> ResponseReturnValue:
         """An empty field is the server's setting, 0 is no limit."""
         forms.only("turns_a_minute", "tokens_a_day")
-        self.people.change(self._known(id), turns_a_minute=_number("turns_a_minute"), tokens_a_day=_number("tokens_a_day"))
+        person = self.people.person(id)
+        self.people.change(person.id, turns_a_minute=_number("turns_a_minute"), tokens_a_day=_number("tokens_a_day"))
         return self._done(id)
 
     def rank(self, id: str) -> ResponseReturnValue:
@@ -192,7 +193,7 @@ class Owner:
         rank = forms.choice("rank", "owner", "member")
         if rank is None:
             raise BadInput("A person is owner or member.", parameter="rank")
-        self._known(id)
+        self.people.person(id)
         if self.settings.mode != "invite":
             raise Conflict("Who owns this server is set with WEBBOT_OWNERS here.")
         self.people.change(id, rank=rank)
@@ -204,12 +205,12 @@ class Owner:
     def sign_out(self, id: str) -> ResponseReturnValue:
         """Ends all sessions of that person."""
         forms.only()
-        self.people.devices.sign_out_all(self._known(id))
+        self.people.devices.sign_out_all(self.people.person(id).id)
         return self._done(id)
 
     def remove(self, id: str) -> ResponseReturnValue:
         forms.only()
-        self.services.part_with(self._known(id))
+        self.services.part_with(self.people.person(id).id)
         return self._done("people")
 
     def admit(self, id: str) -> ResponseReturnValue:
@@ -217,12 +218,6 @@ class Owner:
         forms.only()
         self.people.admit(id)
         return self._done("people")
-
-    def _known(self, id: str) -> str:
-        """Raises NotFound."""
-        if self.people.find(id) is None:
-            raise NotFound(GONE)
-        return id
 
     # invitations
 
@@ -245,8 +240,6 @@ class Owner:
 
     def take_back(self, id: str) -> ResponseReturnValue:
         forms.only()
-        if not any(invitation.id == id for invitation in self.people.invitations.all()):
-            raise NotFound("This invitation is not here. It may have been used, or taken back.")
         self.people.invitations.take_back(id)
         return self._done("invitations")
 
