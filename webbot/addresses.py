@@ -21,6 +21,17 @@ def host_name() -> str:
     return name if name != "localhost" and name.replace("-", "").isalnum() and name.isascii() else ""
 
 
+def lan_names() -> list[str]:
+    """The names that others in the local network may use."""
+    name = host_name()
+    return [name, f"{name}.local"] if name else []
+
+
+def in_url(name: str) -> str:
+    """A name or an address as the host of a URL."""
+    return f"[{name}]" if ":" in name else name
+
+
 def lan_addresses() -> list[str]:
     """Addresses that others in the local network may use, the one of the default route first.
 

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from webbot import __version__
-from webbot.addresses import lan_addresses
+from webbot.addresses import in_url, lan_addresses
 from webbot.auth import access_code, entry_link
 from webbot.errors import Problem
 from webbot.settings import Settings
@@ -73,14 +73,12 @@ def addresses(settings: Settings) -> Iterator[Address]:
     """This machine's first."""
     yield Address(url=f"https://localhost:{settings.port}", said="here")
     if settings.host not in LOOPBACK:
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield Address(url=f"https://{host}:{settings.port}", said="also")
+        yield Address(url=f"https://{in_url(settings.host)}:{settings.port}", said="also")
     for host in settings.hosts:
         yield Address(url=f"https://{host}:{settings.port}", said="by the tunnel's name, if it keeps the port")
     if settings.lan:
         for address in lan_addresses():
-            host = f"[{address}]" if ":" in address else address
-            yield Address(url=f"https://{host}:{settings.port}", said="from other machines")
+            yield Address(url=f"https://{in_url(address)}:{settings.port}", said="from other machines")
 
 
 def best(places: Sequence[Address]) -> Address:

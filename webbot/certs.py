@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from webbot.addresses import host_name, lan_addresses
+from webbot.addresses import host_name, lan_addresses, lan_names
 from webbot.authority import Pair, certificate_pem, has_signed, key_pem, make_authority, make_leaf, may_sign, names_of
 from webbot.errors import SettingsError
 from webbot.settings import Settings
@@ -73,8 +73,7 @@ def ensure(settings: Settings, *, now: datetime | None = None, anew: bool = Fals
 
 def wanted_names(settings: Settings) -> list[str]:
     """The names and addresses that the certificate must hold."""
-    name = host_name()
-    names = ["localhost", *([name, f"{name}.local"] if name else []), "127.0.0.1", "::1", *lan_addresses()]
+    names = ["localhost", *lan_names(), "127.0.0.1", "::1", *lan_addresses()]
     return list(dict.fromkeys([*names, *(host.lower().strip("[]") for host in settings.hosts)]))
 
 

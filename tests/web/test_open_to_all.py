@@ -14,7 +14,7 @@ SECRET = "a secret of Leonid's clients, 32+ bytes"
 @pytest.fixture(autouse=True)
 def local_network(monkeypatch):
     monkeypatch.setattr(access, "lan_addresses", lambda: ["192.168.1.5", "fd00::5"])
-    monkeypatch.setattr(access, "host_name", lambda: "kitchen")
+    monkeypatch.setattr(access, "lan_names", lambda: ["kitchen", "kitchen.local"])
 
 
 @pytest.fixture(params=[{"lan": True}, {"hosts": ("chat.example",)}, {"host": "0.0.0.0"}], ids=["lan", "hosts", "host"])

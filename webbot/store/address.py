@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from webbot.addresses import in_url
 from webbot.errors import SettingsError
 
 Kind = Literal["sqlite", "postgresql", "redis"]
@@ -81,5 +82,4 @@ def _shown(kind: Kind, parts: SplitResult) -> str:
     given = parse_qs(parts.query)
     place = "&".join(f"{name}={given[name][-1]}" for name in known if name in given)
     scheme = "postgresql" if kind == "postgresql" else parts.scheme
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    return f"{scheme}://{user}{host}{port}{parts.path}" + (f"?{place}" if place else "")
+    return f"{scheme}://{user}{in_url(parts.hostname or '')}{port}{parts.path}" + (f"?{place}" if place else "")

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from flask import Flask, Response, g, request, session
 from werkzeug.exceptions import SecurityError
 
-from webbot.addresses import host_name, lan_addresses
+from webbot.addresses import in_url, lan_addresses, lan_names
 from webbot.errors import TooMany
 from webbot.settings import Settings
 from webbot.web.brake import Brake
@@ -36,7 +36,6 @@ WHO = {  # what somebody is told whom nobody knows
     "invite": "This server is for people who were invited. Please open your link, or sign in with a passkey.",
     "oidc": "Please sign in.",
     "header": "Nobody has said who you are. Please sign in at the proxy in front of this server.",
-    "open": "Nobody has said who you are.",
 }
 KEY_NEEDED = "A page elsewhere needs a key (Authorization: Bearer ...)."
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -153,11 +152,9 @@ def check_host(names: Collection[str]) -> None:
 
 def known_hosts(settings: Settings) -> list[str]:
     """The host names that the server answers to; any other one may be a foreign name that was pointed here."""
-    name = host_name()
     names = ["localhost", "127.0.0.1", "[::1]", *settings.hosts]
     if not settings.private:
-        addresses = [f"[{address}]" if ":" in address else address for address in lan_addresses()]
-        names += [*([name, f"{name}.local"] if name else []), *addresses]
+        names += [*lan_names(), *map(in_url, lan_addresses())]
         if settings.host not in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not listened on
             names.append(settings.host)
     return list(dict.fromkeys(names))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from flask import g, request, session
 
@@ -50,7 +51,7 @@ class Chain:
 
     # nobody is asked
 
-    def browser(self) -> Presence | None:
+    def browser(self) -> Presence:
         """A listed page elsewhere is a program: what its browser has for this server is not meant."""
         owner = "home" if self.settings.owner == "home" else "" if g.get("elsewhere") else session.get("owner", "")
         if program_door() is not None and not owner:
@@ -66,8 +67,7 @@ class Chain:
                 return None
         elif not self.has_entered():
             return None
-        found = self.browser()
-        return Presence(owner=found.owner, by="code", session=found.session) if found is not None else None
+        return replace(self.browser(), by="code")
 
     def has_entered(self) -> bool:
         return hmac.compare_digest(str(session.get("entered", "")).encode(), self.entered_mark.encode())

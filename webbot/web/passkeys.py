@@ -7,30 +7,29 @@ has none, and says by which name it would.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, jsonify, redirect, request, session
 from flask.typing import ResponseReturnValue
-from flask_babel import format_date, gettext
+from flask_babel import gettext
 
 from webbot import values
 from webbot.addresses import host_name
 from webbot.errors import BadInput, Conflict, NotAllowed, NotFound, TooMany
 from webbot.people import Person
-from webbot.people.passkeys import Challenge, Passkey, Site
+from webbot.people.passkeys import UNKNOWN, Challenge, Passkey, Site
 from webbot.services import Services
 from webbot.settings import Settings
-from webbot.web import forms
+from webbot.web import forms, reachable
 from webbot.web.brake import Brake
 from webbot.web.chain import Chain
 from webbot.web.presence import presence
 from webbot.web.problems import wants_json
 from webbot.web.signing import sign_in
+from webbot.web.times import day
 from webbot.web.wanted import wanted_path
 
 LONGEST_ANSWER = 16_384  # bytes
@@ -95,7 +94,7 @@ class PasskeyDoor:
             passkey = self.passkeys.sign_in(self._site(), self._challenge(), _answer())
             person = self.services.people.find(passkey.person)
             if person is None:
-                raise NotAllowed("This passkey is not known here. It may have been removed.")
+                raise NotAllowed(UNKNOWN)
         except NotAllowed:
             self.chain.guessed()
             raise
@@ -160,7 +159,7 @@ def elsewhere(settings: Settings) -> str:
     if _name():
         return ""
     own = host_name()
-    named = next((host for host in settings.hosts if not _is_address(host)), "")
+    named = next((host for host in settings.hosts if not reachable.is_address(host)), "")
     name = named or (f"{own}.local" if own and settings.reached else "localhost" if not settings.reached else "")
     port = request.host.rsplit(":", 1)[1] if request.host.rsplit("]", 1)[-1].count(":") else ""
     return f"https://{name}{':' + port if port else ''}/" if name else ""
@@ -168,22 +167,11 @@ def elsewhere(settings: Settings) -> str:
 
 def _name() -> str:
     """The host name by which the page was opened; "" for an address, which WebAuthn does not take."""
-    name = (request.host if request.host.startswith("[") else request.host.rsplit(":", 1)[0]).lower()
-    return "" if _is_address(name) else name
-
-
-def _is_address(name: str) -> bool:
-    if name.startswith("["):
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    return "" if reachable.is_address(reachable.host()) else reachable.host()
 
 
 def _row(passkey: Passkey) -> ShownPasskey:
-    used = format_date(datetime.fromtimestamp(passkey.used_at, UTC)) if passkey.used_at else ""
+    used = day(passkey.used_at) if passkey.used_at else ""
     return ShownPasskey(id=passkey.id, name=passkey.name, site=passkey.site, used=used)
 
 

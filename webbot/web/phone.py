@@ -7,16 +7,16 @@ a phone must get the certificate before it can trust the HTTPS pages.
 from __future__ import annotations
 
 import segno
-from flask import Flask, Response, abort, render_template, request
+from flask import Flask, Response, abort, render_template
 from flask_babel import Babel
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
-from webbot.addresses import host_name, lan_addresses
+from webbot.addresses import in_url, lan_addresses, lan_names
 from webbot.settings import ROOT, Settings
 from webbot.web.languages import page_language
+from webbot.web.reachable import CERTIFICATE, opened_by
 
-FILE_NAME = "webbot-ca.crt"
 HEADERS = {
     "Content-Security-Policy":
         "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -36,20 +36,21 @@ def create_phone_app(settings: Settings) -> Flask:
 
     @app.get("/")
     def page() -> str:
-        address = f"https://{_reached_at(settings)}:{settings.port}/"
+        ours = [*lan_addresses(), *lan_names(), "localhost", "127.0.0.1", *settings.hosts]
+        address = f"https://{in_url(opened_by(ours))}:{settings.port}/"
         # Black on white in every theme: cameras read nothing else.
         code = segno.make(address, micro=False).svg_inline(scale=6, border=3, dark="black", light="white", omitsize=True)
         language = page_language("", settings.language)
         return render_template(
-            "phone.html", address=address, code=Markup(code), file=FILE_NAME, own=own, language=language,  # noqa: S704
+            "phone.html", address=address, code=Markup(code), file=CERTIFICATE, own=own, language=language,  # noqa: S704
             mode=settings.mode,
         )
 
-    @app.get(f"/{FILE_NAME}")
+    @app.get(f"/{CERTIFICATE}")
     def certificate() -> Response:
         if own or not authority.exists():
             abort(404)
-        disposition = {"Content-Disposition": f"attachment; filename={FILE_NAME}"}
+        disposition = {"Content-Disposition": f"attachment; filename={CERTIFICATE}"}
         return Response(authority.read_bytes(), content_type="application/x-x509-ca-cert", headers=disposition)
 
     @app.get("/phone.css")
@@ -66,12 +67,3 @@ def create_phone_app(settings: Settings) -> Flask:
         return response
 
     return app
-
-
-def _reached_at(settings: Settings) -> str:
-    """The name or address by which the visitor came, when it is one of this machine's; else its first address."""
-    name = host_name()
-    ours = [*lan_addresses(), *([name, f"{name}.local"] if name else []), "localhost", "127.0.0.1", *settings.hosts]
-    came_by = request.host.rsplit(":", 1)[0].strip("[]").lower()
-    found = came_by if came_by in ours else ours[0]
-    return f"[{found}]" if ":" in found else found

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from flask import request
 
-from webbot.addresses import host_name, lan_addresses
+from webbot.addresses import in_url, lan_addresses, lan_names
 from webbot.settings import Settings
-from webbot.web.phone import FILE_NAME
 
+CERTIFICATE = "webbot-ca.crt"  # on the page for phones
 EVERY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
@@ -26,7 +26,7 @@ def links(settings: Settings, path: str) -> Sequence[str]:
         return [here]
     named = [settings.host] if settings.host not in EVERY and not is_loopback(settings.host) else []
     hosts = [*(lan_addresses() if settings.lan or settings.host in EVERY else ()), *named, *settings.hosts]
-    outside = [f"https://{_in_url(each)}:{settings.port}/{path}" for each in dict.fromkeys(hosts)]
+    outside = [f"https://{in_url(each)}:{settings.port}/{path}" for each in dict.fromkeys(hosts)]
     return [*outside, here]
 
 
@@ -34,15 +34,27 @@ def certificate_link(settings: Settings) -> str:
     """Where the page for phones gives out the certificate of this server's authority; "" where there is no such page."""
     if not settings.lan or settings.certificate:
         return ""
-    name, addresses = host_name(), lan_addresses()
-    ours = [*addresses, *([name, f"{name}.local"] if name else []), "localhost"]
-    return f"http://{_in_url(host() if host() in ours and not is_loopback(host()) else ours[0])}:{settings.lan_port}/{FILE_NAME}"
+    name = opened_by([*lan_addresses(), *lan_names()] or ["localhost"])
+    return f"http://{in_url(name)}:{settings.lan_port}/{CERTIFICATE}"
+
+
+def opened_by(ours: Sequence[str]) -> str:
+    """The name or address by which the page was opened, where it is one of `ours`; else the first of them."""
+    return host() if host() in ours else ours[0]
 
 
 def host() -> str:
     """The name or address by which the page was opened, without a port."""
     given = request.host.lower()
     return given[1:].split("]")[0] if given.startswith("[") else given.split(":")[0]
+
+
+def is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(name: str) -> bool:
@@ -52,7 +64,3 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _in_url(name: str) -> str:
-    return f"[{name}]" if ":" in name else name
