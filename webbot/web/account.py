@@ -133,7 +133,7 @@ class Account:
         scopes = request.form.getlist("scopes")
         if not set(scopes) <= set(_scopes(person)):
             raise BadInput("Choose what the key is for.", parameter="scopes")
-        key, secret = self.people.keys.make(person.id, forms.text("name", limit=NAME_BYTES), scopes, _days())
+        key, secret = self.people.keys.make(person.id, forms.text("name", limit=NAME_BYTES), scopes, forms.whole("days"))
         if wants_json():
             return jsonify(id=key.id, name=key.name, scopes=key.scopes, ends_at=key.ends_at, secret=secret), 201
         made = {"secret": secret, "name": key.name, "scopes": key.scopes, "authority": self._authority(person)}
@@ -225,16 +225,6 @@ class Account:
     @staticmethod
     def _done(section: str) -> ResponseReturnValue:
         return jsonify(url="/preferences") if wants_json() else redirect(f"/preferences{section}", 303)
-
-
-def _days() -> int | None:
-    """How long a key lasts; None for as long as nobody revokes it."""
-    days = forms.text("days", limit=20).strip()
-    if not days:
-        return None
-    if not (days.isascii() and days.isdigit()):
-        raise BadInput("{name} must be a whole number.", name="days")
-    return int(days)
 
 
 def _scopes(person: Person) -> list[str]:

@@ -13,6 +13,7 @@ from webbot.errors import BadInput, TooLong
 FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 LONGEST_NUMBER = 12
+NUMBER_BYTES = 20  # of a field, with blanks
 
 
 def only(*names: str) -> None:
@@ -40,6 +41,16 @@ def choice(name: str, *choices: str) -> str | None:
     if value is not None and value not in choices:
         raise BadInput("The field {name} takes one of: {choices}.", name=name, choices=", ".join(choices))
     return value
+
+
+def whole(name: str) -> int | None:
+    """A whole number of the form; None for an empty field."""
+    value = text(name, limit=NUMBER_BYTES).strip()
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit()):
+        raise BadInput("{name} must be a whole number.", name=name)
+    return int(value)
 
 
 def number(name: str) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from webbot.web.problems import sentence_of, wants_json
 from webbot.web.times import day, since, until
 from webbot.web.views import View, Views
 
-NAME_BYTES, NUMBER_BYTES = 1000, 20
+NAME_BYTES = 1000
 NOTHING = "There is nothing here."
 
 
@@ -86,13 +86,15 @@ class Owner:
     ) -> ResponseReturnValue:
         """`trouble` is a sentence for the section `where`, about the person or the invitation with that id; `once` is what is
         shown only now: link."""
+        models = self.views.models.page()
+        rows = [*models["language"], *models["speech"]]
         return render_template(
             "owner.html", current=None, trouble=trouble, where=where, about=about, typed=typed or {}, mode=self.settings.mode,
             people=[self._person(person) for person in self.people.all()] if self.settings.has_people else None,
             barred=self.people.barred() if self.settings.has_people else (),
             invitations=[_invitation(each) for each in self.people.invitations.all()] if self.settings.mode == "invite" else None,
             standard={"turns": self.settings.turns_a_minute, "tokens": self.settings.tokens_a_day},
-            loaded=self._loaded(), memory=self.views.models.memory(), queue=self._queue(), storage=self._storage(),
+            loaded=_loaded(rows), memory=self.views.models.memory(), queue=self._queue(), storage=self._storage(rows),
             certificate=self._certificate(), **self._checkup(), **once, **self.views.lists.asked(),
         ), status
 
@@ -110,11 +112,6 @@ class Owner:
             "me": me is not None and me.id == person.id,
         }
 
-    def _loaded(self) -> list[View]:
-        """The models that hold memory, or will."""
-        return [state for state in self.views.models.page()["language"] + self.views.models.page()["speech"]
-                if state["status"] in ("loading", "ready") and state["kind"] != "remote"]
-
     def _queue(self) -> View:
         """Answers in work and in the line, of all models together."""
         names = [state.name for state in self.views.models.states() if state.kind != "speech" and state.status == "ready"]
@@ -127,14 +124,13 @@ class Owner:
             "parallel": self.settings.parallel, "most": self.settings.queue, "most_of_one": self.settings.queue_owner,
         }
 
-    def _storage(self) -> View:
+    def _storage(self, models: Sequence[View]) -> View:
         """`size` is None for a database that another server keeps."""
         at = makers.store_address(self.settings)
         kinds = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "redis": "Redis"}
         parts = [at.path, *(at.path.with_name(at.path.name + end) for end in ("-wal", "-shm"))] if at.path is not None else []
         place = self.settings.data
-        models = self.views.models.page()
-        on_disk = [row["size"] for row in models["language"] + models["speech"]
+        on_disk = [row["size"] for row in models
                    if row["status"] in ("sleeping", "loading", "ready", "failed") and row["kind"] not in ("remote", "echo")]
         return {
             "kind": kinds[at.kind], "at": at.shown, "size": sum(map(_size, parts)) if parts else None,
@@ -185,7 +181,7 @@ class Owner:
         """An empty field is the server's setting, 0 is no limit."""
         forms.only("turns_a_minute", "tokens_a_day")
         person = self.people.person(id)
-        self.people.change(person.id, turns_a_minute=_number("turns_a_minute"), tokens_a_day=_number("tokens_a_day"))
+        self.people.change(person.id, turns_a_minute=forms.whole("turns_a_minute"), tokens_a_day=forms.whole("tokens_a_day"))
         return self._done(id)
 
     def rank(self, id: str) -> ResponseReturnValue:
@@ -248,14 +244,9 @@ class Owner:
         return jsonify(url="/owner") if wants_json() else redirect(f"/owner#{section}", 303)
 
 
-def _number(name: str) -> int | None:
-    """A whole number of the form; None for an empty field."""
-    value = forms.text(name, limit=NUMBER_BYTES).strip()
-    if not value:
-        return None
-    if not (value.isascii() and value.isdigit()):
-        raise BadInput("{name} must be a whole number.", name=name)
-    return int(value)
+def _loaded(models: Sequence[View]) -> list[View]:
+    """Those that hold memory, or will."""
+    return [row for row in models if row["status"] in ("loading", "ready") and row["kind"] != "remote"]
 
 
 def _invitation(invitation: Invitation) -> View:
