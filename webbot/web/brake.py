@@ -39,3 +39,17 @@ class Brake:
         if len(self._times) > 10_000:  # strangers who came once
             for stale in [other for other in self._times if not self.full(other)][:5000]:
                 self._times.pop(stale, None)
+
+
+class Bucket:
+    """`most` at once, and `a_second` in the long run."""
+
+    def __init__(self, most: float, a_second: float) -> None:
+        self.most, self.a_second = most, a_second
+        self._left, self._at = most, time.monotonic()
+
+    def takes(self, cost: float) -> bool:
+        now = time.monotonic()
+        self._left = min(self.most, self._left + (now - self._at) * self.a_second) - cost
+        self._at = now
+        return self._left >= 0

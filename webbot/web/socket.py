@@ -23,6 +23,7 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 from webbot.channel import Lagging
+from webbot.web.brake import Bucket
 
 SIGNED_OUT = 4401  # the code of the end for whoever may not be here any more
 RESTART, LATER, LOST = CloseReason.SERVICE_RESTART, CloseReason.TRY_AGAIN_LATER, CloseReason.INTERNAL_ERROR
@@ -91,7 +92,7 @@ class Socket:
         self.line, self.limits = line, limits
         self.talk = make_talk(self)
         self._frames = Frames(ConnectionType.SERVER)
-        self._allowance = Allowance(limits.frames, limits.frames_a_second)
+        self._bucket = Bucket(limits.frames, limits.frames_a_second)
         self._parts: list[str] = []
         self._length = 0
         self._unsent: deque[bytes] = deque([opening])
@@ -131,7 +132,7 @@ class Socket:
             if isinstance(event, CloseConnection):
                 self._part(event)
                 return
-            if not self._allowance.takes(_cost(event)):
+            if not self._bucket.takes(_cost(event)):
                 self._refuse(CloseReason.POLICY_VIOLATION, "too many frames in a short time")
                 return
             if not self._ended_at:
@@ -271,20 +272,6 @@ class Socket:
             else:
                 self._unanswered += 1
                 self._queue(Ping())
-
-
-class Allowance:
-    """`most` at once, and `a_second` in the long run."""
-
-    def __init__(self, most: float, a_second: float) -> None:
-        self.most, self.a_second = most, a_second
-        self._left, self._at = most, time.monotonic()
-
-    def takes(self, cost: float) -> bool:
-        now = time.monotonic()
-        self._left = min(self.most, self._left + (now - self._at) * self.a_second) - cost
-        self._at = now
-        return self._left >= 0
 
 
 def _cost(event: Event) -> float:

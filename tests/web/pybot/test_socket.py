@@ -6,7 +6,7 @@ import pytest
 
 from tests.engines.conftest import until
 from tests.web.pybot.conftest import BINARY, CLOSE, PING, PONG, TEXT
-from webbot.web.socket import Allowance
+from webbot.web.brake import Bucket
 
 PROTOCOL, DATA, UTF8, POLICY, BIG, LATER = 1002, 1003, 1007, 1008, 1009, 1013
 
@@ -148,8 +148,8 @@ def test_a_listener_that_was_cut_off_ends_the_socket(pair):
     assert each.client.end() == LATER
 
 
-def test_an_allowance_grows_again():
-    allowance = Allowance(2, 1000)
-    assert [allowance.takes(1) for _ in range(2)] == [True, True]
-    assert not Allowance(2, 0).takes(3)
-    until(lambda: allowance.takes(1))
+def test_a_bucket_fills_again():
+    bucket = Bucket(2, 1000)
+    assert [bucket.takes(1) for _ in range(2)] == [True, True]
+    assert not Bucket(2, 0).takes(3)
+    until(lambda: bucket.takes(1))
