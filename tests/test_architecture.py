@@ -25,7 +25,7 @@ TIERS = [
     ["engines", "speech", "store"],
     ["memory", "auth", "tokens", "safety", "local_socket", "certs", "modelhost", "exchange", "reply", "folder", "documents",
      "relay", "transfer"],
-    ["channel", "addresses", "authority", "connection", "forwarding", "issuer", "progress"],
+    ["channel", "addresses", "authority", "connection", "forwarding", "issuer", "progress", "surroundings"],
     ["settings", "errors", "messages", "metrics", "logs", "news", "values"],
 ]
 WITHIN_A_TIER = {("doctor", "server"), ("settings", "errors"), ("news", "messages")}
@@ -121,6 +121,8 @@ def test_heavy_packages_stay_in_their_rooms(package):
 def test_only_settings_reads_the_environment():
     readers = [name for name, path in modules() if "os.environ" in path.read_text() or "os.getenv" in path.read_text()]
     assert [name for name in readers if name not in ("settings",)] == []
+    assert [name for name, path in modules() if "webbot.settings.environment" in imports(path)] == ["surroundings"]
+    assert [name for name, path in modules() if "settings.environment(" in path.read_text()] == []
 
 
 def test_the_web_process_imports_no_model_library():

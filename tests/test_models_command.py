@@ -17,7 +17,8 @@ from webbot import cli, progress
 from webbot.models import catalog, choice, control, manifest
 from webbot.models.catalog import STARTER
 from webbot.models.control import ask
-from webbot.settings import ROOT, Settings, process_environment
+from webbot.settings import ROOT, Settings
+from webbot.surroundings import process_environment
 
 NAME = catalog.ENTRIES[0].repositories[0]
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from webbot import manual, settings
+from webbot import manual, settings, surroundings
 from webbot.errors import SettingsError
 from webbot.settings import load
 
@@ -59,7 +59,7 @@ def test_secrets_are_shown_nowhere(monkeypatch):
     assert SECRET not in repr(chosen) and "canary" not in manual.settings_page()
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setenv("WEBBOT_LEONID_SECRET", SECRET)
-    assert SECRET not in settings.process_environment().values()  # of the model's process
+    assert SECRET not in surroundings.process_environment().values()  # of the model's process
     assert os.environ["OPENAI_API_KEY"] == SECRET
 
 

@@ -15,10 +15,11 @@ from tests.store.places import URLS
 from webbot import cli, doctor, folder, makers, store_command
 from webbot.errors import Problem
 from webbot.messages import File, Message, Usage
-from webbot.settings import load, process_environment
+from webbot.settings import load
 from webbot.store import address, sums
 from webbot.store.base import Entry, Store
 from webbot.store.sql import SqlStore
+from webbot.surroundings import process_environment
 
 PAIRS = [*itertools.pairwise([*URLS, "sqlite"]), ("sqlite", "sqlite")]
 

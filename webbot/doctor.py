@@ -24,7 +24,8 @@ from webbot.errors import Problem, SettingsError
 from webbot.models import catalog, manifest, plan
 from webbot.models.catalog import Found
 from webbot.progress import size_text
-from webbot.settings import ROOT, Settings, process_environment
+from webbot.settings import ROOT, Settings
+from webbot.surroundings import process_environment
 
 HUB_SECONDS = 2.0
 MOST_NAMES = 5

@@ -14,7 +14,8 @@ from huggingface_hub import constants
 from tests.models.hub_server import COMMIT, Hub
 from webbot.models import catalog, download, manifest
 from webbot.models.catalog import STARTER
-from webbot.settings import ROOT, Settings, process_environment
+from webbot.settings import ROOT, Settings
+from webbot.surroundings import process_environment
 
 OFFICIAL, MIRROR = catalog.ENTRIES[0].repositories
 PINNED = catalog.ENTRIES[0].sources[0].revision

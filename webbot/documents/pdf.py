@@ -21,7 +21,8 @@ from typing import Any
 from webbot.documents.limits import Limits
 from webbot.documents.plain import too_long
 from webbot.errors import TooLong, Unavailable, Unusable
-from webbot.settings import ROOT, model_environment
+from webbot.settings import ROOT
+from webbot.surroundings import model_environment
 
 AT_ONCE, PATIENCE = 2, 60.0  # PDFs that are read together; seconds that another waits for its turn
 BYTES_A_CHARACTER = 6  # of the output: a character as JSON writes it

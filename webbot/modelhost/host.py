@@ -23,7 +23,8 @@ from typing import Any, Literal
 from webbot.errors import Unavailable
 from webbot.modelhost import frames
 from webbot.modelhost.serving import ANEW
-from webbot.settings import ROOT, model_environment
+from webbot.settings import ROOT
+from webbot.surroundings import model_environment
 
 TICK_SECONDS = 0.05
 MOST_CRASHES, CRASH_SECONDS = 5, 300.0

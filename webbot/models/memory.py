@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from webbot.engines.processor import processor
-from webbot.settings import Settings, process_environment
+from webbot.settings import Settings
+from webbot.surroundings import process_environment
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")

@@ -13,7 +13,8 @@ from typing import Any
 
 from webbot.errors import Unavailable
 from webbot.modelhost import frames
-from webbot.settings import ROOT, process_environment
+from webbot.settings import ROOT
+from webbot.surroundings import process_environment
 
 LONGEST_LINE = 64 * 1024
 END_SECONDS = 5.0

@@ -17,7 +17,8 @@ from pathlib import Path
 from webbot import values
 from webbot.errors import SettingsError
 from webbot.modelhost import frames, socket_path
-from webbot.settings import ROOT, Settings, process_environment
+from webbot.settings import ROOT, Settings
+from webbot.surroundings import process_environment
 
 START_SECONDS = 60.0
 CLOSE_SECONDS = 15.0

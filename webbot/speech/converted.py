@@ -20,7 +20,8 @@ from typing import Any
 
 from webbot.errors import DiskFull, Problem, Unusable
 from webbot.modelhost import frames
-from webbot.settings import ROOT, process_environment
+from webbot.settings import ROOT
+from webbot.surroundings import process_environment
 
 MADE = "made.json"
 FORMAT = 1  # of what the converter writes

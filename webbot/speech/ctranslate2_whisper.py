@@ -19,13 +19,14 @@ import ctranslate2
 import numpy as np
 
 from webbot.errors import Unusable
-from webbot.settings import ROOT, process_environment
+from webbot.settings import ROOT
 from webbot.speech import alignment, converted, tokenizer
 from webbot.speech.base import MEL_FRAMES, MEL_HOP, RATE, TURBO_LAYERS, Gone, Guess, Piece, Question, Samples, Spoken
 from webbot.speech.ctranslate2_folder import read_shape
 from webbot.speech.detector import Left
 from webbot.speech.mel import log_mel
 from webbot.speech.segments import Task
+from webbot.surroundings import process_environment
 
 REFUSED = 3  # the exit status of a model that was tried out and says why not
 MOST_TOKENS = 224  # of one guess, as openai-whisper's

@@ -15,7 +15,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from webbot.settings import ROOT, Settings, process_environment, spelled
+from webbot.settings import ROOT, Settings, spelled
+from webbot.surroundings import process_environment
 
 KEPT_SECONDS = 3600.0
 LONGEST_SECONDS = 120.0
