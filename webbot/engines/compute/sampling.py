@@ -53,7 +53,7 @@ class Uniforms:
         self._random = Random(seed)
         self._numbers: list[float] = []
 
-    def at(self, place: int) -> float:
+    def __getitem__(self, place: int) -> float:
         while len(self._numbers) <= place:
             self._numbers.append(self._random.random())
         return self._numbers[place]
@@ -74,7 +74,7 @@ def choose(logits: torch.Tensor, wishes: Sequence[Wish]) -> torch.Tensor:
 
 
 def choose_by(logits: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """The same by a `table` [rows, COLUMNS] that lies on the device. On CUDA nothing here looks at a value: it can be captured."""
+    """The same by a `table` [rows, COLUMNS] on the device. On CUDA nothing here looks at a value: it can be captured."""
     logits = logits.float()
     most, greedy = logits.max(-1, keepdim=True)
     temperature, top_p, top_k, min_p, uniform = table.split(1, -1)
