@@ -1,0 +1,55 @@
+"""Triton's kernels, and the same in torch. Importing this imports neither Triton nor a compiler.
+
+`of(device, dtype)` gives the functions: `rms_norm`, `rope_write`, `gate`, `decode`, `prefill`; `plain` describes them. What is
+not covered: processors, cards before compute capability 7.0, machines without a C compiler (Triton builds the small program that
+starts a kernel with it). There torch's own operators do the same in more launches.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sysconfig
+from functools import cache
+from types import ModuleType
+
+import torch
+
+from webbot.engines.compute.kernels import plain
+
+log = logging.getLogger(__name__)
+
+
+def of(device: torch.device, dtype: torch.dtype) -> ModuleType:
+    """The module with the fastest functions that this device can compute numbers of this type with."""
+    if not usable(device, dtype):
+        return plain
+    from webbot.engines.compute.kernels import launched
+
+    return launched
+
+
+def usable(device: torch.device, dtype: torch.dtype = torch.float16) -> bool:
+    """Whether Triton's kernels run there. Tried once for each device; a failure is logged in one sentence."""
+    if device.type != "cuda" or torch.version.hip:
+        return False
+    least = (8, 0) if dtype is torch.bfloat16 else (7, 0)
+    return torch.cuda.get_device_capability(device) >= least and _launches(device.index or 0)
+
+
+@cache
+def _launches(number: int) -> bool:
+    if not any(shutil.which(name) for name in ("cc", "gcc", "clang", *(sysconfig.get_config_var("CC") or "").split()[:1])):
+        log.warning("Triton's kernels are not used: they need a C compiler (gcc or clang)")
+        return False
+    try:
+        from webbot.engines.compute.kernels import launched
+
+        x = torch.ones(2, 8, device=f"cuda:{number}")
+        right = bool(torch.allclose(launched.rms_norm(x, x[0], 0.0), x))
+    except Exception as error:
+        log.warning("Triton's kernels are not used: %s: %s", type(error).__name__, str(error).partition("\n")[0])
+        return False
+    if not right:
+        log.warning("Triton's kernels are not used: a first one computed something wrong")
+    return right
