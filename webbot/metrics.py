@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, generate_latest
 
@@ -43,6 +44,13 @@ class _OfOneProcess:
             yield labelled
 
 
-def printed() -> bytes:
-    """All figures; where there are several web processes, those of the one that answers, labelled `web_process`."""
-    return generate_latest(_OfOneProcess() if process else REGISTRY)
+class Collector(Protocol):
+    """More figures, looked at when they are printed."""
+
+    def collect(self) -> Iterator[Metric]: ...
+
+
+def printed(more: Collector) -> bytes:
+    """All figures; where there are several web processes, those of the one that answers, labelled `web_process`. `more` is the
+    same in each of them."""
+    return generate_latest(_OfOneProcess() if process else REGISTRY) + generate_latest(more)

@@ -131,6 +131,9 @@ class Services:
     def upstream_names(self) -> list[list[str]]:
         return self.models.upstream_names()
 
+    def figures(self) -> dict[str, dict[str, Any]]:
+        return self.models.figures()
+
     def use(self, name: str) -> None:
         self.models.use(name)
 

@@ -16,9 +16,15 @@ class CountingWorker:
     def __init__(self, mode: str, notes: Path) -> None:
         self.mode, self.notes = mode, notes
         self.step = Step()
+        self.counted = 0
 
     def step_seconds(self):
         return self.step.seconds()
+
+    def figures(self):
+        if self.counted == 13:
+            raise ValueError("a bug, on purpose")
+        return {"counted": self.counted}
 
     def load(self, report):
         report(0.5, "half way")
@@ -31,6 +37,7 @@ class CountingWorker:
     def handle(self, request, payload, gone):
         if request["do"] == "count":
             for number in range(request["to"]):
+                self.counted += 1
                 yield {"number": number}
             yield {"bytes": len(payload)}
         elif request["do"] == "refuse":

@@ -53,6 +53,15 @@ def frames_of(host, **request):
     return [frame for frame in host.ask(request) if frame]
 
 
+def test_figures_come_with_the_signs_of_life(ready):
+    frames_of(ready, do="count", to=5)
+    assert until(lambda: ready.figures == {"counted": 5})
+    pid = ready.pid
+    frames_of(ready, do="count", to=8)
+    assert until(lambda: ready.figures == {})  # what fails while it is taken takes no model with it
+    assert ready.pid == pid and frames_of(ready, do="count", to=1)
+
+
 def test_a_request_is_answered_in_order_with_its_bytes(ready):
     assert ready.state().info == {"context": 7}
     answer = [frame for frame in ready.ask({"do": "count", "to": 3}, b"x" * 3_000_000) if frame]

@@ -77,6 +77,17 @@ def test_an_answer_comes_as_the_engine_writes_it(models, own):
     assert models.engine().count(["one two", ""]) == own.fleet.engine().count(["one two", ""])
 
 
+def test_figures_cross_whole(models, own):
+    def counted(figures):
+        told = figures["echo"]
+        return told["written"], sum(told["first"]["counts"])
+
+    for figures, engine in ((models.figures, models.engine("echo")), (own.figures, own.fleet.engine("echo"))):
+        before = counted(figures())
+        list(engine.answer(messages("one two three"), Options()))
+        assert [after - earlier for after, earlier in zip(counted(figures()), before, strict=True)] == [3, 1]
+
+
 @pytest.mark.parametrize("ask", [
     lambda models: models.engine("nobody", known=True) and None,
     lambda models: models.use("nobody"),

@@ -316,3 +316,6 @@ def test_readiness_and_metrics(ann):
     assert ready.json["parts"]["store"]["status"] == "ready"
     text = ann.get("/metrics").text
     assert 'webbot_answers_total{end="complete"}' in text
+    written = re.search(r'webbot_engine_tokens_total\{kind="written",model="echo"\} (\d+)', text)
+    assert written and int(written[1]) > 0
+    assert 'webbot_engine_first_token_seconds_count{model="echo"}' in text

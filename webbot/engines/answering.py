@@ -18,6 +18,11 @@ class AnsweringWorker(ABC):
     runner: Any  # what computes
     context: int
 
+    def figures(self) -> dict[str, Any]:
+        """What compute/figures says of this process; {} while it loads."""
+        figures = getattr(getattr(self, "runner", None), "figures", None)
+        return figures.taken() if figures is not None else {}
+
     def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         if "count" in request:
             yield {"counts": self.prompts.count(request["count"])}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from webbot.errors import BadInput, NotFound
 from webbot.messages import Called, Delta, Finished, Message, Options, Queued
@@ -116,6 +116,11 @@ class Engine(ABC):
     @abstractmethod
     def busy(self) -> int:
         """How many answers are in work or waiting."""
+
+    def figures(self) -> dict[str, Any]:
+        """What it measured of itself since it began to run, as engines/compute/figures takes it; {} where it does not tell. Never
+        blocks."""
+        return {}
 
     def wake(self) -> None:
         """Begins to load a sleeping model; returns at once. Whoever wants an answer calls this before waiting for it."""

@@ -12,8 +12,10 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from webbot.engines.base import Engine, EngineState, refuse_unable
+from webbot.engines.compute.figures import Figures
 from webbot.engines.stops import Stops
 from webbot.errors import BadInput, TooLong
 from webbot.messages import Called, Delta, Finished, Message, Options, Usage
@@ -30,6 +32,7 @@ class EchoEngine(Engine):
     def __init__(self, context: int = 8192, pause: float = 0.0) -> None:
         self.context, self.pause = context, pause
         self._busy = 0
+        self._figures = Figures(lambda: {"running": self._busy, "waiting": 0})
 
     def state(self) -> EngineState:
         return EngineState(
@@ -74,6 +77,7 @@ class EchoEngine(Engine):
                     time.sleep(self.pause)
                 first = first or time.monotonic() - started
                 written += 1
+                self._figures.step(self.pause, read=0 if written > 1 else prompt, written=1)
                 yield Delta(stops.push(word.replace(CLOCK, f"{time.monotonic():.6f}")))
                 if stops.found:
                     break
@@ -82,6 +86,8 @@ class EchoEngine(Engine):
             usage = Usage(
                 prompt_tokens=prompt, answer_tokens=written, first_token_seconds=first, seconds=time.monotonic() - started
             )
+            self._figures.answer(prompt=prompt, found=0, submitted=started, began=started, first=started + first,
+                                 ended=started + usage.seconds)
             yield Finished("length" if limit < len(words) and not stops.found else "stop", usage)
 
     @contextmanager
@@ -94,6 +100,9 @@ class EchoEngine(Engine):
 
     def busy(self) -> int:
         return self._busy
+
+    def figures(self) -> dict[str, Any]:
+        return self._figures.taken()
 
 
 def _reply(messages: Sequence[Message]) -> str:

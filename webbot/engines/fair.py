@@ -9,7 +9,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from webbot.engines.base import Embeddings, Engine, EngineState
 from webbot.engines.fair_line import FairLine, Kind, Place
@@ -68,6 +68,9 @@ class FairEngine(Engine):
 
     def busy(self) -> int:
         return max(self.line.working + self.line.waiting, self.inner.busy())
+
+    def figures(self) -> dict[str, Any]:
+        return self.inner.figures()
 
     def close(self) -> None:
         self.line.close()

@@ -77,6 +77,9 @@ class HostedEngine(Engine):
     def busy(self) -> int:
         return self.host.busy
 
+    def figures(self) -> dict[str, Any]:
+        return self.host.figures
+
     def load(self) -> dict[str, int]:
         """How many answers the model's process has in work, and how many wait there."""
         with closing(self.host.ask({"load": True})) as frames:  # type: ignore[type-var]

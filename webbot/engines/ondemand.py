@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from webbot.engines.base import Embeddings, Engine, EngineState
 from webbot.errors import Problem, Unavailable
@@ -97,6 +98,10 @@ class OnDemandEngine(Engine):
     def busy(self) -> int:
         engine = self._engine
         return max(self._using, engine.busy()) if engine is not None else 0
+
+    def figures(self) -> dict[str, Any]:
+        engine = self._engine
+        return engine.figures() if engine is not None else {}
 
     def close(self) -> None:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from webbot.engines.base import Embeddings, Engine, Engines, EngineState
 from webbot.messages import Called, Delta, Finished, Message, Options, Queued
@@ -44,3 +45,6 @@ class ServingEngine(Engine):
 
     def busy(self) -> int:
         return self.engines.engine().busy()
+
+    def figures(self) -> dict[str, Any]:
+        return self.engines.engine().figures()

@@ -47,7 +47,8 @@ class ModelHost:
 
     After `patience` seconds without a sign of life the process counts as hung and is killed. A process that ends by itself
     is started again, but not after 5 crashes in 5 minutes. It knows little of this one's environment, and has no network where
-    the system allows that. `busy` counts the requests of `asking` that are in work or wait.
+    the system allows that. `busy` counts the requests of `asking` that are in work or wait; `figures` are what the process
+    measured, as it last told: at most a second old, {} while there is none.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class ModelHost:
         self.process: subprocess.Popen[bytes] | None = None
         self.busy, self._lock = 0, threading.Lock()
         self._state = HostState()
+        self.figures: dict[str, Any] = {}
         self._crashes: deque[float] = deque(maxlen=MOST_CRASHES)
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -107,6 +109,7 @@ class ModelHost:
             self._state = HostState(sentence=self._state.sentence if self._crashes else "")
             self._spawn()
             final = self._follow()
+            self.figures = {}
             self._kill()
             if self._stopping.is_set() or final:
                 return
@@ -143,6 +146,7 @@ class ModelHost:
                     if received.get("step", 0) > self.patience:
                         log.error("%s has computed for %.0f s without an end and is killed", self.name, received["step"])
                         return False
+                    self.figures = received.get("figures", {})
                     self._state = HostState(
                         status=state["status"], progress=state["progress"], sentence=state["sentence"], info=state["info"]
                     )

@@ -1,8 +1,8 @@
 """The side with the model: loads it, answers each connection in a thread of its own, and ends when its parent is gone.
 
-A first frame {"watch": true} asks for the state of the process: one frame {"state": ..., "step": seconds} at once, on every
-change and every second; "step" is how long the present computation has taken. Any other first frame is a request for the
-worker; what the worker yields goes back as {"frame": ...}, then {"end": true}.
+A first frame {"watch": true} asks for the state of the process: one frame {"state": ..., "step": seconds, "figures": {...}} at
+once, on every change and every second; "step" is how long the present computation has taken. Any other first frame is a request
+for the worker; what the worker yields goes back as {"frame": ...}, then {"end": true}.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Worker(Protocol):
     """What a process with a model supplies.
 
     One with a method `step_seconds()`, how long its present computation has taken, is also killed when that hangs while nobody
-    waits for it. One with a method `close()` is closed at the end.
+    waits for it. One with a method `figures()` tells with each sign of life what it measured, for JSON and small. One with a
+    method `close()` is closed at the end.
     """
 
     def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
@@ -136,10 +137,18 @@ class _Server:
         while True:
             with self.changed:
                 state = self.state
-            frames.send(connection, {"state": state, "step": step_seconds()})
+            frames.send(connection, {"state": state, "step": step_seconds(), "figures": self._figures()})
             with self.changed:
                 if self.state is state:
                     self.changed.wait(HEARTBEAT_SECONDS)
+
+    def _figures(self) -> dict[str, Any]:
+        """Without them the model goes on."""
+        try:
+            return getattr(self.worker, "figures", dict)()
+        except Exception:
+            log.exception("the figures could not be taken")
+            return {}
 
     def _handle(self, connection: socket.socket, request: dict[str, Any], payload: bytes) -> None:
         def gone() -> bool:

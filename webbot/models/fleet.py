@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from webbot.engines.base import Engine, EngineState
 from webbot.engines.ondemand import OnDemandEngine
@@ -129,6 +130,11 @@ class Fleet:
                 engine = OnDemandEngine(lambda: self._make(found), asleep, lambda: self._admitted(found))
                 self.members[found.name] = (found, engine)
             return self.members[found.name][1]
+
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """What the models of this machine measured of themselves, by name; of those only that tell something."""
+        engines: dict[str, Engine] = {**self.fixed, **{name: engine for name, (_, engine) in list(self.members.items())}}
+        return {name: figures for name, engine in engines.items() if (figures := engine.figures())}
 
     # memory
 

@@ -51,6 +51,10 @@ class Household:
         """The models of each server elsewhere, the operator's own server first, as far as they are known."""
         return [upstream.names() for upstream in self.fleet.upstreams]
 
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """As Fleet.figures."""
+        return self.fleet.figures()
+
     def use(self, name: str) -> None:
         """Makes that model the one that serves, or the one that hears (downloaded first where it is not here); the one that
         serves goes on until then. Returns at once. Raises what Fleet.use raises."""

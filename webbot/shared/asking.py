@@ -114,6 +114,13 @@ class SharedModels:
         except Unavailable:
             return []
 
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """None while the keeper is away."""
+        try:
+            return self.asking.value("figures")
+        except Unavailable:
+            return {}
+
     def _list(self, wanted: str) -> list[ModelState]:
         """None while the keeper is away: the pages say what is wrong, and are shown."""
         try:

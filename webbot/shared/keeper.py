@@ -30,7 +30,7 @@ from webbot.speech.transcribe import Transcript
 
 Frames = Iterator[dict[str, Any]]
 ACTS = ("use", "pull", "cancel", "unload", "remove")
-TOLD = ("model_states", "usable", "upstream_names", "coming", "coming_speech", "transcriber_state")
+TOLD = ("model_states", "usable", "upstream_names", "coming", "coming_speech", "transcriber_state", "figures")
 
 
 class Keeper:

@@ -14,6 +14,7 @@ from webbot.errors import Problem
 from webbot.services import Services
 from webbot.shared.asking import SharedEmbedder
 from webbot.web import forms
+from webbot.web.engine_metrics import EngineMetrics
 from webbot.web.problems import wants_json
 from webbot.web.views import Views
 
@@ -63,7 +64,7 @@ class Operation:
         metrics.ready.set(state.status in ("ready", "sleeping"))
         metrics.queue_waiting.set(state.waiting)
         metrics.queue_working.set(state.working)
-        return Response(metrics.printed(), content_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.printed(EngineMetrics(self.services.figures())), content_type=CONTENT_TYPE_LATEST)
 
     def status(self) -> ResponseReturnValue:
         embedder = self.services.embedder

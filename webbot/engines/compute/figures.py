@@ -50,10 +50,14 @@ class Figures:
         """One step took so long, computed `read` tokens of prompts and wrote so many of answers; of the `drafted` ones that it
         tried so many were `accepted` (these are among the written)."""
         self.steps.add(seconds)
-        self.read += read
-        self.written += written
         self.drafted += drafted
         self.accepted += accepted
+        self.wrote(read=read, written=written)
+
+    def wrote(self, *, read: int = 0, written: int = 0) -> None:
+        """Tokens, where nobody knows of steps."""
+        self.read += read
+        self.written += written
         if written:
             second = int(self._clock())
             if not self._recent or self._recent[-1][0] != second:

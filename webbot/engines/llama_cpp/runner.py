@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from webbot.engines.compute.figures import Figures
 from webbot.engines.llama_cpp.asked import Asked
 from webbot.engines.llama_cpp.line import Line, Seated
 from webbot.engines.llama_cpp.server import Server
@@ -20,9 +21,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Request(Seated):
-    """An answer with what it asks. `events` receives a Piece for each token, then "stop", "length" or a Problem."""
+    """An answer with what it asks. `events` receives a Piece for each token, then "stop", "length" or a Problem. The moments are
+    those of the monotonic clock, None for what has not come."""
 
     asked: Asked
+    submitted: float = field(default_factory=time.monotonic)
+    began: float | None = None
+    first: float | None = None
     events: queue.SimpleQueue[Piece | str | Problem] = field(default_factory=queue.SimpleQueue)
 
 
@@ -33,6 +38,7 @@ class Runner:
         self._server, self._line = server, line
         self._changed = threading.Condition()
         self.steps, self._moved = 0, time.monotonic()
+        self.figures = Figures(lambda: dict(zip(("running", "waiting"), self.load(), strict=True)))
 
     def submit(self, request: Request) -> None:
         """Queues a request. Raises TooMany."""
@@ -61,6 +67,7 @@ class Runner:
     def _work(self, request: Request) -> None:
         try:
             if self._seated(request):
+                request.began = time.monotonic()
                 end = self._single(request) if request.asked.single else self._stream(request)
                 request.events.put(end)
         except Exception:
@@ -70,6 +77,15 @@ class Runner:
             with self._changed:
                 self._line.finish(request)
                 self._changed.notify_all()
+                self._measure(request)
+
+    def _measure(self, request: Request) -> None:
+        self.figures.wrote(read=len(request.prompt) - request.found if request.first is not None else 0)
+        self.figures.answer(
+            prompt=len(request.prompt), found=request.found, submitted=request.submitted, began=request.began,
+            first=request.first, ended=time.monotonic(),
+            failed=request.began is not None and request.first is None and not request.cancelled,
+        )
 
     def _seated(self, request: Request) -> bool:
         """Waits for a slot; false when the request was cancelled before."""
@@ -116,7 +132,13 @@ class Runner:
         for _ in range(tokens - 1):
             request.events.put(Piece(""))
         if tokens > 0 or text:
-            request.events.put(Piece(text))
+            self._put(request, Piece(text), tokens)
+
+    def _put(self, request: Request, piece: Piece, tokens: int = 1) -> None:
+        request.first = request.first or time.monotonic()
+        request.events.put(piece)
+        with self._changed:
+            self.figures.wrote(written=max(tokens, 0))
 
     def _single(self, request: Request) -> str | Problem:
         """One token after the other."""
@@ -141,7 +163,7 @@ class Runner:
             request.asked.note(token["id"])
             request.keeps = True
             text, held = _whole(held + bytes(token["bytes"]))
-            request.events.put(Piece(text, _scored(token, request.asked.likeliest)))
+            self._put(request, Piece(text, _scored(token, request.asked.likeliest)))
         else:
             return "length"
         return "stop"
