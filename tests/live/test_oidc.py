@@ -1,7 +1,6 @@
 """Signing in at a real provider: node's oidc-provider, which is certified for OpenID. It runs on this machine."""
 
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.live.conftest import LiveServer
+from tests.npm import fetched
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent / "provider"
@@ -41,17 +41,7 @@ class Provider:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The provider beside its packages."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("node and npm are not installed: sudo apt-get install nodejs npm")
-    folder = tmp_path_factory.mktemp("provider")
-    for file in HERE.iterdir():
-        if file.is_file():
-            shutil.copy(file, folder)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    fetched = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=170, check=False)
-    if fetched.returncode:
-        pytest.skip(f"npm cannot fetch oidc-provider: {fetched.stderr[-300:]}")
-    return folder
+    return fetched(HERE, tmp_path_factory.mktemp("provider"))
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.browser.talk import idle
+from tests.npm import fetched
 
 pytestmark = pytest.mark.model
 HERE = Path(__file__).parent / "node"
@@ -19,17 +19,7 @@ HERE = Path(__file__).parent / "node"
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """The script beside its packages, in a folder of its own."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("node and npm are not installed: sudo apt-get install nodejs npm")
-    folder = tmp_path_factory.mktemp("node")
-    for file in HERE.iterdir():
-        if file.is_file():
-            shutil.copy(file, folder)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    fetched = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=170, check=False)
-    if fetched.returncode:
-        pytest.skip(f"npm cannot fetch the openai package: {fetched.stderr[-300:]}")
-    return folder
+    return fetched(HERE, tmp_path_factory.mktemp("node"))
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,6 @@ STORES = {
 
 
 @pytest.fixture
-def store(tmp_path):
-    opened = STORES["sqlite"](tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def library(store):
     return Library(store, prompt_bytes=1000)
 

@@ -8,28 +8,9 @@ import pytest
 
 from tests.people.authenticator import Authenticator
 from webbot.errors import BadInput, Conflict, NotAllowed, NotFound
-from webbot.people import People
 from webbot.people.passkeys import MOST, SECONDS, Site
-from webbot.settings import load
-from webbot.store.sql import SqlStore
 
 HERE = Site(name="localhost", origin="https://localhost")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    store = SqlStore(f"sqlite:///{tmp_path_factory.mktemp('people') / 'webbot.db'}")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def people(store):
-    """Nobody is there yet."""
-    for kind in ("person", "passkey"):
-        for entry in store.entries(kind):
-            store.delete_entry(kind, entry.id)
-    return People(store, load({}, access="invite"))
 
 
 @pytest.fixture

@@ -3,22 +3,7 @@
 import pytest
 
 from webbot.errors import Conflict
-from webbot.people import People
 from webbot.people.entries import ATTEMPTS
-from webbot.settings import load
-from webbot.store.sql import SqlStore
-
-
-@pytest.fixture
-def store(tmp_path):
-    opened = SqlStore(f"sqlite:///{tmp_path}/webbot.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def people(store):
-    return People(store, load({}, access="invite"))
 
 
 @pytest.fixture

@@ -7,16 +7,8 @@ import pytest
 from webbot.errors import TooMany
 from webbot.people import People
 from webbot.settings import load
-from webbot.store.sql import SqlStore
 
 NOON = 1_800_000_000 // 86_400 * 86_400 + 43_200.0  # a Friday at 12:00:00 UTC
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    opened = SqlStore(f"sqlite:///{tmp_path_factory.mktemp('usage') / 'webbot.db'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

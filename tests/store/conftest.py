@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from tests.servers import free_postgres
@@ -27,3 +29,14 @@ def store(opened):
 @pytest.fixture
 def talk(store):
     return store.create_conversation("ann", title="Trees", role="You are a gardener.")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets the clock so many seconds ahead of the true one."""
+    true = time.time
+
+    def jump(seconds):
+        monkeypatch.setattr(time, "time", lambda: true() + seconds)
+
+    return jump

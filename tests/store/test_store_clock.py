@@ -1,7 +1,6 @@
 """The clock jumps a day ahead and back: order comes from numbers, sessions end by the clock, and one that was left stays so."""
 
 import itertools
-import time
 
 import pytest
 
@@ -11,17 +10,6 @@ from webbot.messages import Message
 from webbot.store.purging import UNDO_SECONDS, Purging
 
 DAY = 86400.0
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Sets the clock so many seconds ahead of the true one."""
-    true = time.time
-
-    def jump(seconds):
-        monkeypatch.setattr(time, "time", lambda: true() + seconds)
-
-    return jump
 
 
 def turn(store, talk, text):

@@ -16,17 +16,6 @@ NAMES = ["a/b", "a:b", "1:a", "", "%", "*", "é树\u202e", "a b", "'; --", "x" *
 NO_NAMES = ["\ud800", "a\0b", "x" * 1001, "树" * 334, "x" * 1_000_000]
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """Sets the clock so many seconds ahead of the true one."""
-    true = time.time
-
-    def jump(seconds):
-        monkeypatch.setattr(time, "time", lambda: true() + seconds)
-
-    return jump
-
-
 def at_once(acts):
     """What each of them gave, or raised as Conflict, all begun at the same moment."""
     begin = threading.Barrier(len(acts))

@@ -6,6 +6,7 @@ import pytest
 from flask_openapi3 import utils
 from jinja2 import FileSystemBytecodeCache
 
+from tests.web.house import Belongings
 from webbot.factory import create_app
 from webbot.services import Services
 from webbot.settings import load
@@ -90,3 +91,18 @@ def ann(visitor):
 @pytest.fixture
 def bob(visitor):
     return visitor()
+
+
+# of modules that have a `house`, a server with persons
+
+
+@pytest.fixture(scope="module")
+def alice(house):
+    """The owner, with one thing of every kind."""
+    return Belongings(house, house.person("Alice", "owner"))
+
+
+@pytest.fixture(scope="module")
+def browser(house, alice):
+    """Hers."""
+    return house.client(alice.person)

@@ -8,7 +8,7 @@ import time
 import jinja2
 import pytest
 
-from tests.web.house import CANARY, HOME, JSON, Belongings, Household
+from tests.web.house import CANARY, HOME, JSON, Household
 from tests.web.test_isolation import arguments, named, path_of
 from webbot import __version__
 from webbot.errors import Unavailable
@@ -27,16 +27,6 @@ DIRECTIVES = ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'",
 @pytest.fixture(scope="module")
 def house(shared_app):
     return Household(shared_app(access="invite", leonid_secret=SECRET))
-
-
-@pytest.fixture(scope="module")
-def alice(house):
-    return Belongings(house, house.person("Alice", "owner"))
-
-
-@pytest.fixture(scope="module")
-def browser(house, alice):
-    return house.client(alice.person)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.house import CANARY, HOME, JSON, Belongings, Household
+from tests.web.house import CANARY, HOME, JSON, Household
 from tests.web.test_isolation import arguments, named, path_of
 
 LISTED = "https://app.example.org"
@@ -24,16 +24,6 @@ FOREIGN = [
 @pytest.fixture(scope="module")
 def house(shared_app):
     return Household(shared_app(access="invite", leonid_secret=SECRET, v1_origins=(LISTED,)))
-
-
-@pytest.fixture(scope="module")
-def alice(house):
-    return Belongings(house, house.person("Alice", "owner"))
-
-
-@pytest.fixture(scope="module")
-def browser(house, alice):
-    return house.client(alice.person)
 
 
 @pytest.fixture(scope="module")
