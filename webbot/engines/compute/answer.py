@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from webbot.engines.compute.drafts import Lookup
+
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Answer:
     """One answer from the queue to its end.
 
-    Its tokens are the prompt, what is `written`, and `pending` ones: chosen, but not yet read from the device. The keys and
-    values of the first `cached` tokens are in its `pages` (as soon as the steps that were launched are done); `found` of its
-    prompt were there when it began. While cached < total - 1 its prompt is read (or read again, after it had to give its pages
-    away); from then on each step computes the last token and chooses the next.
+    Its tokens are the prompt, what is `written`, and `pending` ones: chosen, but not yet read from the device. No more than
+    `limit` are chosen; the scheduler lowers it where the cache does not hold as many. The keys and values of the first `cached`
+    tokens are in its `pages` (as soon as the steps that were launched are done); `found` of its prompt were there when it
+    began. While cached < total - 1 its prompt is read (or read again, after it had to give its pages away); from then on each
+    step computes the last token and chooses the next.
 
     What it computes is shared with answers of the same `owner`, and the first `common` tokens with everybody: they are no secret.
     With `shares` false nothing is. A `background` answer (limit 0) only fills the cache, when there is nothing else to do.
-    `reads` marks texts that are read for their meaning: nothing is chosen after them. At most `drafts` guessed tokens may be
-    tried in a step.
+    `reads` marks texts that are read for their meaning: nothing is chosen after them. At most `drafts` guessed tokens are
+    tried in a step, by all its answers together.
+
+    The last fields are the scheduler's own: the `keys` of its full pages and how many of them are `kept`, its `age` (who began
+    first has the smallest), how many guessed tokens are being `tried`, and whether it is `over`.
     """
 
     prompt: Sequence[int]
@@ -35,6 +41,17 @@ class Answer:
     found: int = 0
     pages: list[int] = field(default_factory=list)
     cancelled: bool = False
+    keys: list[bytes] = field(default_factory=list, repr=False)
+    kept: int = 0
+    age: int = 0
+    tried: int = 0
+    over: bool = False
+    lookup: Lookup = field(default_factory=Lookup, repr=False)
+
+    @property
+    def known(self) -> int:
+        """Its tokens on this side."""
+        return len(self.prompt) + len(self.written)
 
     @property
     def total(self) -> int:
