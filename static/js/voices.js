@@ -28,7 +28,9 @@ export class Voices {
       const [{ Speaker }, { Microphone }] = await Promise.all([import("./voice/speaker.js"), import("./voice/microphone.js")]);
       this.speaker = new Speaker({ words: allWords });
       this.speaker.onstate?.(() => this.showReading());
-      if (button) this.microphone = new Microphone({ button, composer, words: allWords });
+      if (!button || composer.closed) return;
+      this.microphone = new Microphone({ button, composer, words: allWords });
+      button.removeAttribute("disabled"); // a press before now would have been lost
     } catch (error) {
       console.warn("voice is not available", error);
       button?.setAttribute("hidden", "");

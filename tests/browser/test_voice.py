@@ -50,13 +50,15 @@ def visit(server):
     """Opens the page in a Chromium; errors of its scripts and of its content policy fail the test."""
     opened, wrong = [], []
 
-    def go(chromium, before="", address=None, **context):
+    def go(chromium, before="", address=None, *, clock=False, **context):
         fresh = chromium.new_context(**context)
         opened.append(fresh)
         page = fresh.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if "Content Security" in message.text else None)
+        if clock:
+            page.clock.install()
         if before:
             page.add_init_script(before)
         page.goto(address or server.address)
@@ -142,8 +144,8 @@ def test_the_words_and_their_language_are_shown_before_they_are_sent(speaking, v
 
 @pytest.mark.parametrize("touch", ["click", "type", "escape"])
 def test_whoever_touches_the_box_sends_by_hand(speaking, visit, server, touch):
-    server.grace = 1500
-    page = visit(speaking)
+    server.grace = 60_000
+    page = visit(speaking, clock=True)
     listen(page)
     send(page)
     page.wait_for_selector(".voice-grace")
@@ -153,7 +155,8 @@ def test_whoever_touches_the_box_sends_by_hand(speaking, visit, server, touch):
         page.locator("textarea").press_sequentially("!")
     else:
         page.keyboard.press("Escape")
-    page.wait_for_timeout(2200)
+    page.clock.fast_forward(70_000)
+    page.wait_for_timeout(300)
     assert page.evaluate("asked.length") == 0
     assert page.is_visible('[data-voice="language"]')
     page.fill("textarea", "What is the capital of Spain?")
@@ -255,6 +258,14 @@ def test_a_browser_without_a_recorder_sends_wav(speaking, visit, server):
     assert max(samples) > 1000
 
 
+def test_a_browser_without_a_meter_records_too(speaking, visit, server):
+    page = visit(speaking, before="AudioContext = function () { throw new DOMException('too many', 'NotSupportedError'); }")
+    listen(page)
+    send(page)
+    until(page, "asked.length === 1")
+    assert len(decoded(server.received[0])) > 16_000
+
+
 @pytest.mark.parametrize(("supported", "first"), [("audio/webm;codecs=opus", b"\x1a\x45\xdf\xa3"), ("audio/mp4", b"ftyp")])
 def test_the_best_format_of_the_browser_is_used(speaking, visit, server, supported, first):
     page = visit(speaking, before=f"""
@@ -343,6 +354,18 @@ def test_a_person_who_is_asked_for_the_microphone_can_cancel(browser, visit):
     assert page.evaluate("[microphone.state, document.activeElement.dataset.voice]") == ["idle", "talk"]
     page.evaluate("async () => { window.late = new MediaStream(); give(late); await 0; }")
     assert page.evaluate("microphone.state") == "idle", "what comes after that is not listened to"
+
+
+def test_a_microphone_that_never_answers_is_told(browser, visit):
+    page = visit(browser, "navigator.mediaDevices.getUserMedia = () => new Promise(() => {});", clock=True)
+    talk(page)
+    until(page, f"document.querySelector('.listening .words').textContent.includes({WAITING!r})")
+    page.clock.fast_forward(10_000)
+    until(page, "document.querySelector('.listening .words').textContent.includes(sentences['voice-waiting-long'])")
+    page.click('.listening [data-voice="cancel"]')
+    page.wait_for_selector(".listening", state="hidden")
+    talk(page)
+    until(page, f"document.querySelector('.listening .words').textContent.includes({WAITING!r})")
 
 
 def test_no_device(browser, visit):

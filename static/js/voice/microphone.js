@@ -10,10 +10,10 @@ import { Strip } from "./strip.js";
 import { Failure, transcribe } from "./transcript.js";
 
 const USUAL_LIMIT = 600; // seconds
-const PATIENCE = 300; // ms; a browser that asks the person for the microphone takes longer
+/** What a person reads who waits so many ms: the browser asks first, and may never answer. @type {[number, string][]} */
+const WAITING = [[300, "voice-waiting"], [8000, "voice-waiting-long"]];
 
 /** @typedef {import("./sentences.js").Words} Words */
-
 export class Microphone {
   /** @param {{button: HTMLElement, composer: any, words: Words}} parts the composer is the page's, see its module */
   constructor({ button, composer, words }) {
@@ -63,21 +63,21 @@ export class Microphone {
     });
     this.session = session;
     this.to("asking");
-    const late = setTimeout(() => this.session === session && this.wait(), PATIENCE);
+    const waiting = WAITING.map(([time, key]) => setTimeout(() => this.session === session && this.wait(key), time));
     try {
       if (await session.open()) this.listen();
     } catch (error) {
       this.rest();
       this.tell(error instanceof Trouble ? error.key : "voice-failed");
     } finally {
-      clearTimeout(late);
+      waiting.forEach(clearTimeout);
     }
   }
 
-  /** The browser asks the person, who can still cancel. */
-  wait() {
+  /** @param {string} key what is told while the browser asks the person, who can still cancel */
+  wait(key) {
     this.composer.setListening(true, {});
-    this.strip.show(this.word("voice-waiting"));
+    this.strip.show(this.word(key));
   }
 
   listen() {

@@ -11,6 +11,15 @@ const SILENCE = 2; // seconds without any sound before a hint
  * @typedef {{level: (level: number) => void, tick: (seconds: number, hint: string) => void, over: (why: string) => void}} Listener
  */
 
+/** Null where the browser has none, or no more of them: what is recorded then has no meter. */
+function newAudio() {
+  try {
+    return new AudioContext();
+  } catch {
+    return null;
+  }
+}
+
 export class Session {
   /** @param {number} limit seconds @param {Listener} listener */
   constructor(limit, listener) {
@@ -19,7 +28,7 @@ export class Session {
     this.hint = "";
     this.closed = false;
     // Made while the press is handled: later some browsers would keep it silent.
-    this.audio = typeof AudioContext === "undefined" ? null : new AudioContext();
+    this.audio = newAudio();
     /** @type {Recording | null} */ this.recording = null;
     /** @type {Level | null} */ this.level = null;
   }
