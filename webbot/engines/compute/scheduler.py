@@ -106,9 +106,9 @@ class Scheduler:
             answer.written += chosen
             answer.pending -= 1
             answer.lookup.learn(len(part.draft), len(chosen) - 1)
-            if answer.tried:  # it still has the pages that hold the keys of what was guessed
+            if answer.tried and answer.pages:  # not where the keys of what was guessed are gone with the pages
                 answer.cached = stop = part.stop + len(chosen) - 1
-                answer.tried = 0
+            answer.tried = 0
         self._keep(answer, min(stop, answer.cached, answer.known))
 
     def finish(self, answer: Answer) -> None:
@@ -131,7 +131,7 @@ class Scheduler:
         """What the pages hold is void, and so is the step in flight: it is not settled any more. Answers that have begun are
         computed anew."""
         for answer in self.active:
-            answer.pending = 0
+            answer.pending = answer.tried = 0
         for answer in list(self._running):
             answer.cached = 0
             self._preempt(answer)
@@ -148,7 +148,8 @@ class Scheduler:
         """Gives pages to those that wait: first to who has had some, then to one owner after the other."""
         while len(self._running) < self._rows:
             if self._put_off:
-                if not self._place(self._put_off[0]):
+                # What follows a guess is not known before it has settled.
+                if self._put_off[0].tried or not self._place(self._put_off[0]):
                     return
                 self._put_off.pop(0)
             elif self._waiting:
@@ -219,7 +220,7 @@ class Scheduler:
         self._keep(answer, min(answer.cached, answer.known))
         self.pages.give_back(answer.pages)
         self.pages.touch(answer.keys[: answer.kept])
-        answer.pages, answer.cached, answer.kept, answer.tried = [], 0, 0, 0
+        answer.pages, answer.cached, answer.kept = [], 0, 0
 
     def _keep(self, answer: Answer, tokens: int) -> None:
         """The first `tokens` of an answer are computed: their full pages can be found."""
@@ -244,9 +245,11 @@ class Scheduler:
     # What a step computes
 
     def _parts(self, budget: int, reads: bool) -> list[Part]:
-        ready = [answer for answer in self._running if answer.reads == reads and _ready(answer)]
-        writing = [answer for answer in ready if answer.limit and answer.cached == answer.total - 1]
-        reading = [answer for answer in ready if not (answer.limit and answer.cached == answer.total - 1)]
+        writing: list[Answer] = []
+        reading: list[Answer] = []
+        for answer in self._running:
+            if answer.reads == reads and _ready(answer):
+                (writing if answer.limit and answer.cached == answer.total - 1 else reading).append(answer)
         # Only younger ones give way, and a part comes after those of older ones: none is made in vain.
         grown = [answer for answer in writing if answer.pages and self._grow(answer)]
         reading = [answer for answer in reading if answer.pages]
