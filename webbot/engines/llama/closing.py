@@ -8,14 +8,21 @@ is chosen instead, as long as the grammar allows it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-import torch
+from typing import Any, Protocol
 
 LOOP_TOKENS, LOOP_TIMES, LONGEST_PERIOD = 96, 4, 24  # so many tokens that are so many times the same ones are a loop
 CHARACTERS_A_TOKEN = 3  # about; the shortest JSON that fits a schema is hardly ever longer than the schema
 LEAST_RESERVE = 16
 # In this order: within a text a bracket is a letter, so the quotation mark goes first.
 CLOSING = ('"', "}", "]", ",")
+
+
+class Allowed(Protocol):
+    """Says of a token whether it may come: a boolean tensor [vocabulary], or a Mask."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, token: int, /) -> Any: ...
 
 
 class Closing:
@@ -35,8 +42,8 @@ class Closing:
         """A token was chosen."""
         self._tokens.append(token)
 
-    def pick(self, allowed: torch.Tensor) -> int | None:
-        """The token to be forced now, of those allowed [vocabulary]; None while the model may choose."""
+    def pick(self, allowed: Allowed) -> int | None:
+        """The token to be forced now, of those allowed; None while the model may choose."""
         if not self._due():
             return None
         return next((token for token in self._order if token < len(allowed) and allowed[token]), None)

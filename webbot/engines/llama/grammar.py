@@ -17,6 +17,7 @@ from webbot.engines.llama.fence import MOST_CHARACTERS
 from webbot.errors import BadInput, Problem
 
 if TYPE_CHECKING:
+    import numpy
     import torch
 
 # Of llguidance: a lexer's state takes 1 to 2 kB, a mask at the limits about 10 ms.
@@ -72,13 +73,20 @@ class Constraint:
             calls = f"start: answer | call\nanswer: %json {answer}\n" + calls.replace("start:", "call:", 1)
         return cls(tokenizer, LLMatcher.grammar_from_lark(calls), "tools")
 
+    def bits(self) -> numpy.ndarray:
+        """Which tokens may come next: uint8 [vocabulary / 8], the least significant bit is the first token. Raises a Problem
+        when none may."""
+        import numpy
+
+        bits, self._first = self._first or self._bits(), None
+        return numpy.frombuffer(bits, numpy.uint8)
+
     def allowed(self) -> torch.Tensor:
-        """Which tokens may come next: a boolean for each token of the vocabulary. Raises a Problem when none may."""
+        """The same as a boolean for each token."""
         import numpy
         import torch
 
-        bits, self._first = self._first or self._bits(), None
-        return torch.from_numpy(numpy.unpackbits(numpy.frombuffer(bits, numpy.uint8), bitorder="little").view(numpy.bool_))
+        return torch.from_numpy(numpy.unpackbits(self.bits(), bitorder="little").view(numpy.bool_))
 
     def accept(self, token: int) -> bool:
         """Takes the token that was chosen; true when nothing more may follow. Raises a Problem when it does not fit."""

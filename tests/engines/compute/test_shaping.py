@@ -1,10 +1,11 @@
 """Penalties, biases, log probabilities and grammars, in a batch with rows that ask for nothing."""
 
+import numpy
 import pytest
 import torch
 
-from webbot.engines.llama.sampling import Wish, choose
-from webbot.engines.llama.shaping import Choice, Shaping, choose_shaped
+from webbot.engines.compute.sampling import Wish, choose
+from webbot.engines.compute.shaping import Choice, Shaping, choose_shaped
 from webbot.errors import BadInput
 
 GREEDY = Wish()
@@ -29,7 +30,7 @@ def test_a_bias_makes_tokens_certain_or_impossible():
 def test_a_bias_shifts_the_probabilities():
     logits = torch.zeros(4000, 3)
     chosen = choose_shaped(
-        logits, [Wish(1.0, 1.0, (number + 0.5) / 4000) for number in range(4000)],
+        logits, [Wish(1.0, 1.0, uniform=(number + 0.5) / 4000) for number in range(4000)],
         [Shaping(bias={1: 1.0}) for _ in range(4000)],
     )
     shares = torch.bincount(torch.tensor([each.token for each in chosen])) / 4000
@@ -41,7 +42,7 @@ def test_log_probabilities_are_the_models_own():
     logits = 3 * torch.randn(2, 500)
     own = logits[0].log_softmax(-1)
     shaping = Shaping(bias={7: 100}, presence=2.0, likeliest=5)
-    choice = choose_shaped(logits.clone(), [Wish(0.3, 0.5, 0.2), GREEDY], [shaping, None])[0]
+    choice = choose_shaped(logits.clone(), [Wish(0.3, 0.5, uniform=0.2), GREEDY], [shaping, None])[0]
     assert choice.token == 7
     assert choice.logprob == pytest.approx(own[7].item(), abs=1e-4)
     top = own.topk(5)
@@ -60,7 +61,7 @@ def test_each_row_gets_as_many_of_the_likeliest_as_it_asks_for():
 def test_rows_without_wishes_are_chosen_as_ever():
     torch.manual_seed(3)
     logits = torch.randn(6, 3000) * 3
-    wishes = [Wish(0.8, 0.95, 0.13 * number) for number in range(6)]
+    wishes = [Wish(0.8, 0.95, uniform=0.13 * number) for number in range(6)]
     plain = choose(logits, wishes)
     shapings = [None, Shaping(bias={5: 90.0}), None, Shaping(likeliest=2), None, Shaping(frequency=2.0)]
     mixed = choose_shaped(logits.clone(), wishes, shapings)
@@ -75,10 +76,10 @@ class Ruled:
     def __init__(self, tokens, fails=False):
         self.tokens, self.fails = tokens, fails
 
-    def allowed(self):
+    def bits(self):
         if self.fails:
             raise BadInput("Nothing fits.", parameter="response_format")
-        return torch.tensor([number in self.tokens for number in range(8)])
+        return numpy.array([sum(1 << token for token in self.tokens)], numpy.uint8)
 
     def accept(self, token):
         assert token in self.tokens
@@ -86,7 +87,7 @@ class Ruled:
 
 
 @pytest.mark.parametrize("wish", [
-    GREEDY, Wish(1.0, 1.0, 1 - 2**-53), Wish(2.0, 1.0, 0.9999999), Wish(1.0, 0.99999999, 1 - 2**-53),
+    GREEDY, Wish(1.0, 1.0, uniform=1 - 2**-53), Wish(2.0, 1.0, uniform=0.9999999), Wish(1.0, 0.99999999, uniform=1 - 2**-53),
 ])
 def test_only_what_the_grammar_allows_is_chosen(wish):
     torch.manual_seed(4)
