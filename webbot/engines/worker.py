@@ -22,7 +22,6 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from webbot.engines.answering import AnsweringWorker
@@ -35,8 +34,9 @@ from webbot.modelhost import serve
 PLACING = 4  # tokens of a text that is gone on with: some decoders need what is before a word to place its space
 
 if TYPE_CHECKING:
-    from webbot.engines.llama.embedding import Embedding
-    from webbot.engines.llama.runner import Request, Runner
+    from webbot.engines.compute.embedding import Embedding
+    from webbot.engines.compute.request import Request
+    from webbot.engines.compute.runner import Runner
     from webbot.engines.llama.wishes import Wishes
 
 
@@ -51,20 +51,17 @@ class LlamaWorker(AnsweringWorker):
         folder.check_language_model(self.arguments.model)  # what is wrong with it shows at once; torch takes seconds
         import torch
 
+        from webbot.engines.compute.assembly import Wanted, assemble
         from webbot.engines.llama import loading
-        from webbot.engines.llama.runner import Runner
-        from webbot.engines.llama.scheduler import Scheduler
-        from webbot.engines.llama.slots import SlotCache
 
         wanted = self.arguments
         loaded = loading.load(wanted.model, wanted.device, wanted.precision, report)
-        torch.set_num_threads(wanted.threads or loading.suitable_threads(loaded.model))
         self.prompts, self.vocabulary, self.context = loaded.prompts, loaded.vocabulary, min(wanted.context, loaded.context)
-        cache = SlotCache(loaded.model.config, wanted.parallel, self.context, loaded.device, loaded.precision)
-        scheduler = Scheduler(wanted.parallel, wanted.queue, wanted.queue_owner)
-        self.runner = Runner(loaded.model, cache, scheduler, loaded.ends)
         try:
-            self.runner.warm_up()
+            self.runner = assemble(loaded, Wanted(
+                context=self.context, parallel=wanted.parallel, queue=wanted.queue, queue_owner=wanted.queue_owner,
+                threads=wanted.threads,
+            ))
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0][:200]
             raise Unusable("The model cannot compute here ({reason}).", reason=reason) from error
@@ -105,7 +102,8 @@ class LlamaWorker(AnsweringWorker):
         return [*self.vocabulary.beginning, *self.vocabulary.read(text, parameter)]
 
     def _request(self, asked: dict[str, Any], prompt: list[int], wish: Wishes) -> Request:
-        from webbot.engines.llama.runner import Request
+        from webbot.engines.compute.request import Request
+        from webbot.engines.compute.sampling import Uniforms
 
         room = self.context - len(prompt)
         limit = min(wish.limit or room, room)
@@ -113,11 +111,12 @@ class LlamaWorker(AnsweringWorker):
             wish.shaping.closing.begin(limit)
         return Request(
             prompt=prompt, limit=limit, owner=asked.get("owner", ""), temperature=wish.temperature,
-            top_p=wish.top_p, random=Random(asked["options"].get("seed")), shaping=wish.shaping,
+            top_p=wish.top_p, uniforms=Uniforms(asked["options"].get("seed")), shaping=wish.shaping,
+            drafts=0 if wish.shaping else self.runner.drafts,
         )
 
     def embed(self, request: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-        from webbot.engines.llama.embedding import Embedding
+        from webbot.engines.compute.embedding import Embedding
 
         beginning = self.vocabulary.beginning
         texts = [[*beginning, *self.vocabulary.read(text, f"input[{number}]")] for number, text in enumerate(request["embed"])]

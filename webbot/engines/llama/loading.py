@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from webbot.engines.compute.attention import ATTENTION
 from webbot.engines.llama import folder as folders
 from webbot.engines.llama.machine import free_bytes, ran_out
 from webbot.engines.llama.prompt import PromptBuilder
-from webbot.engines.llama.slots import ATTENTION
 from webbot.engines.llama.tensors import read as read_tensors
 from webbot.engines.llama.vocabulary import Vocabulary
 from webbot.engines.processor import physical_cores, processor

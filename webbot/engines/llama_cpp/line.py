@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from webbot.engines.llama.scheduler import WORTH_KEEPING, Answer, Copy, Scheduler
+from webbot.engines.llama_cpp.scheduler import WORTH_KEEPING, Answer, Copy, Scheduler
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from webbot.engines.llama.scheduler import Answer, Scheduler
+from webbot.engines.llama_cpp.scheduler import Answer, Scheduler
 from webbot.errors import TooMany
 
 

@@ -1,0 +1,43 @@
+"""Puts a runner together for a model that was loaded: the same way for the server and for whoever measures it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from webbot.engines.compute import network as networks
+from webbot.engines.compute.cache import PagedCache
+from webbot.engines.compute.launch import Launcher
+from webbot.engines.compute.pages import Pages
+from webbot.engines.compute.runner import Runner
+from webbot.engines.compute.scheduler import Scheduler
+from webbot.engines.llama.loading import Loaded, suitable_threads
+
+PAGE = 16  # tokens: small, so that short conversations share and little is computed twice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a runner is asked for: `context` in tokens, `parallel` answers at once, how many may wait, `threads` (0: by itself),
+    how weights are held, `cache_bytes` for keys and values (0: by itself)."""
+
+    context: int
+    parallel: int = 8
+    queue: int = 64
+    queue_owner: int = 8
+    threads: int = 0
+    weights: str = "auto"
+    cache_bytes: int = 0
+
+
+def assemble(loaded: Loaded, wanted: Wanted) -> Runner:
+    """A runner that was warmed up and is not started. Raises Unusable when the model leaves no memory to compute in."""
+    torch.set_num_threads(wanted.threads or suitable_threads(loaded.model))
+    count = wanted.parallel * -(-wanted.context // PAGE)
+    cache = PagedCache(loaded.model.config, count, PAGE, loaded.device, loaded.precision)
+    network = networks.make(loaded.model, cache, wanted.weights)
+    scheduler = Scheduler(wanted.parallel, Pages(count, PAGE), wanted.queue, wanted.queue_owner)
+    runner = Runner(Launcher(network, PAGE, loaded.device, loaded.ends), scheduler, loaded.ends)
+    runner.warm_up()
+    return runner

@@ -1,0 +1,103 @@
+"""One step on the device: from the scheduler's parts to the tokens that are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from webbot.engines.compute.answer import Answer, Part, Step
+from webbot.engines.compute.batch import lay_out
+from webbot.engines.compute.network import Network
+from webbot.engines.compute.sampling import choose
+from webbot.engines.compute.shaping import Choice, choose_shaped
+
+
+class Flight:
+    """A step whose work was given to the device. `ids` [samples] are the tokens that it chooses, known only there until `read`;
+    `places` says where in them an answer's newest token is."""
+
+    def __init__(self, step: Step, ids: torch.Tensor | None, choices: Sequence[int | Choice] | None = None,
+                 hidden: torch.Tensor | None = None) -> None:
+        self.step, self.ids, self._choices, self._hidden = step, ids, choices, hidden
+        self.places: dict[Answer, int] = {}
+        self._samples: dict[Part, slice] = {}
+        samples = tokens = 0
+        self._tokens: dict[Part, slice] = {}
+        for part in step.parts:
+            if part.chooses:
+                count = 1 + len(part.draft)
+                self._samples[part] = slice(samples, samples + count)
+                samples += count
+                self.places[part.answer] = samples - 1
+            self._tokens[part] = slice(tokens, tokens + part.size)
+            tokens += part.size
+        self._arrived = self._copy() if ids is not None and ids.device.type == "cuda" else None
+
+    def read(self) -> Mapping[Part, Sequence[int | Choice]]:
+        """The chosen tokens of each part that chooses. Waits for the device."""
+        chosen = self._choices
+        if chosen is None:
+            if self._arrived is not None:
+                self._arrived.synchronize()
+                chosen = self._landed.tolist()
+            else:
+                chosen = self.ids.tolist() if self.ids is not None else []
+        return {part: chosen[where] for part, where in self._samples.items()}
+
+    def hidden_of(self, part: Part) -> torch.Tensor:
+        """The last hidden states of a part's tokens [tokens, hidden size]."""
+        assert self._hidden is not None
+        return self._hidden[self._tokens[part]]
+
+    def _copy(self) -> Any:
+        """Begins to bring the tokens here, in memory that the device can write to by itself."""
+        assert self.ids is not None
+        self._landed = torch.empty(self.ids.shape, dtype=self.ids.dtype, pin_memory=True)
+        self._landed.copy_(self.ids, non_blocking=True)
+        arrived = torch.cuda.Event()
+        arrived.record()
+        return arrived
+
+
+class Launcher:
+    """Gives steps to a device. `size` is that of the cache's pages; `captured` replays steps of one token each, where it can;
+    `ends` are the token ids that end an answer."""
+
+    def __init__(self, network: Network, size: int, device: torch.device, ends: frozenset[int] = frozenset(),
+                 captured: Any = None) -> None:
+        self.network, self.device = network, device
+        self._size, self._ends, self._captured = size, ends, captured
+
+    @property
+    def late(self) -> bool:
+        """Whether it pays to read the tokens of a step while the next one is computed."""
+        return self.device.type == "cuda"
+
+    def launch(self, step: Step, before: Flight | None) -> Flight:
+        """`before` is the step whose tokens may not be known on this side yet."""
+        late, chosen = (before.places, before.ids) if before is not None else (None, None)
+        if step.reads:
+            return Flight(step, None, hidden=self.network.hidden(lay_out(step, self._size, self.device)))
+        parts = [part for part in step.parts if part.chooses]
+        shapings: list[Any] = [getattr(part.answer, "shaping", None) for part in parts]
+        wishes = [part.answer.wish(ahead) for part in parts for ahead in range(1 + len(part.draft))]  # type: ignore[attr-defined]
+        if not any(shapings) and self._captured is not None and self._captured.fits(step):
+            return Flight(step, self._captured.replay(step, wishes, late, chosen))
+        logits = self.network.logits(lay_out(step, self._size, self.device, late, chosen))
+        if not parts:
+            return Flight(step, None)
+        if not any(shapings):
+            return Flight(step, choose(logits, wishes))
+        spread = [shaping for shaping, part in zip(shapings, parts, strict=True) for _ in range(1 + len(part.draft))]
+        return Flight(step, None, choose_shaped(logits, wishes, spread, self._ends))
+
+    def wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def recover(self) -> None:
+        """After a failure: what the device keeps for later is free for others."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
