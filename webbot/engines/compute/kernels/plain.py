@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import overload
 
 import torch
@@ -29,7 +30,7 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float,
     return _normed(together, weight, eps), together
 
 
-def rope_write(  # noqa: PLR0913, PLR0917
+def rope_write(
     qkv: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, positions: torch.Tensor, places: torch.Tensor, keys: torch.Tensor,
     values: torch.Tensor, heads: int, key_heads: int, q_weight: torch.Tensor | None = None, k_weight: torch.Tensor | None = None,
     eps: float = 0.0,
@@ -67,7 +68,7 @@ def decode(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, tables
     return prefill(query, keys, values, starts, lengths, tables, scale, size, 1)
 
 
-def prefill(  # noqa: PLR0913, PLR0917
+def prefill(
     query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, starts: torch.Tensor, lengths: torch.Tensor,
     tables: torch.Tensor, scale: float, size: int, longest: int,
 ) -> torch.Tensor:
@@ -91,7 +92,21 @@ def prefill(  # noqa: PLR0913, PLR0917
     return seen
 
 
-ACTIVATIONS = {
+def unpack(packed: torch.Tensor, last: torch.Tensor, tables: torch.Tensor,
+           size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The inputs of a decode step from what was sent for it: ids, positions and places int64 [rows], lengths int32 [rows].
+
+    `packed` int32 [rows, at least 4]: a token id; where it is only known here its place in `last` (int64 [n], the ids chosen
+    before), else -1; the position; the page that holds it, which is also entered in `tables` int32 [rows, pages]. Pages are of
+    `size`.
+    """
+    given, late, positions, pages = packed[:, :4].long().unbind(1)
+    ids = torch.where(late < 0, given, last[late.clamp(min=0)])
+    tables.scatter_(1, (positions // size)[:, None], pages[:, None].int())
+    return ids, positions, pages * size + positions % size, (positions + 1).int()
+
+
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "silu": functional.silu,
     "gelu": functional.gelu,
     "gelu_pytorch_tanh": lambda x: functional.gelu(x, approximate="tanh"),
