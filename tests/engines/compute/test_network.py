@@ -3,6 +3,8 @@
 import pytest
 
 from tests.engines.compute import tiny_models
+from webbot.engines.compute import network as networks
+from webbot.engines.compute.fused import KINDS, Fused
 from webbot.engines.compute.plain import Plain
 from webbot.engines.llama.folder import SERVED
 
@@ -23,3 +25,12 @@ def test_transformers_own_forward_over_pages(kind):
     model, ids = tiny_models.model(kind), tiny_models.texts()
     wanted = tiny_models.expected(model, ids)
     assert walk(Plain(model, tiny_models.cache(model)), ids, *wanted) < 1e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_of_our_own_over_pages(kind):
+    model, ids = tiny_models.model(kind), tiny_models.texts()
+    wanted = tiny_models.expected(model, ids)
+    network = networks.make(model, tiny_models.cache(model))
+    assert isinstance(network, Fused)
+    assert walk(network, ids, *wanted) < 1e-4

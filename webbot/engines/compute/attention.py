@@ -7,6 +7,7 @@ rows at once, through the tables of pages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,32 +20,57 @@ ATTENTION = "webbot_pages"
 
 
 class Sight:
-    """A batch over a pool [layers, 2, key heads, places, head size] with pages of `size`."""
+    """A batch over a pool [layers, 2, key heads, places, head size] with pages of `size`; `kernels` as the cache has them."""
 
-    def __init__(self, batch: Batch, pool: torch.Tensor, size: int) -> None:
-        self._batch, self._pool, self._size = batch, pool, size
-        self._key_heads = pool.shape[2]
-        self._kernels = _kernels(pool.device)
-        self._rows = [_RowSight(row, pool, size) for row in batch.rows] if self._kernels is None else []
+    def __init__(self, batch: Batch, pool: torch.Tensor, size: int, kernels: Any) -> None:
+        self._batch, self._pool, self._size, self._kernels = batch, pool, size, kernels
+        self._rows = [_RowSight(row, pool, size) for row in batch.rows] if kernels is None else []
+        self._slots: Any = None  # [2, key heads, tokens, head size] of each layer, where the new tokens follow one another
+        if len(self._rows) == 1 and batch.rows[0].first >= 0:
+            row = batch.rows[0]
+            self._slots = pool[:, :, :, row.first + row.past : row.first + row.length].unbind()
 
     def write(self, layer: int, both: torch.Tensor) -> None:
         """Keeps keys and values [tokens, 2, key heads, head size]."""
-        self._pool[layer].index_copy_(2, self._batch.places, both.permute(1, 2, 0, 3))
+        states = both.permute(1, 2, 0, 3)
+        if self._slots is not None:
+            self._slots[layer].copy_(states)
+        else:
+            self._pool[layer].index_copy_(2, self._batch.places, states)
 
     def attend(self, layer: int, query: torch.Tensor, scale: float) -> torch.Tensor:
+        """[tokens, heads, head size] to the same shape."""
         if self._kernels is not None:
             return self._attend_with_kernels(layer, query, scale)
+        if self._batch.ones:
+            return self._attend_ones(layer, query, scale)
         if len(self._rows) == 1:
             return self._rows[0].attend(layer, query, scale)
         return torch.cat([row.attend(layer, query[row.start : row.stop], scale) for row in self._rows])
 
+    def _attend_ones(self, layer: int, query: torch.Tensor, scale: float) -> torch.Tensor:
+        """Each row is one token. The queries that share a key head stand side by side as if they were tokens, so no key is
+        copied. One row after the other: to gather them all for one call takes twice as long (measured on a CPU, 8 rows of 64 to
+        500 tokens)."""
+        tokens, heads, size = query.shape
+        key_heads = self._pool.shape[2]
+        grouped = query.view(tokens, 1, key_heads, heads // key_heads, size).unbind()
+        seen = []
+        for part, row in zip(grouped, self._rows, strict=True):
+            keys, values = row.seen(layer)
+            seen.append(scaled_dot_product_attention(part, keys, values, scale=scale))
+        return (seen[0] if tokens == 1 else torch.cat(seen)).view(tokens, heads, size)
+
     def _attend_with_kernels(self, layer: int, query: torch.Tensor, scale: float) -> torch.Tensor:
         batch, (keys, values) = self._batch, self._pool[layer]
+        seen: torch.Tensor
         if batch.ones:
-            return self._kernels.decode(query, keys, values, batch.tables, batch.lengths, scale, self._size)
-        return self._kernels.prefill(
-            query, keys, values, batch.starts, batch.lengths, batch.tables, scale, self._size, batch.longest,
-        )
+            seen = self._kernels.decode(query, keys, values, batch.tables, batch.lengths, scale, self._size)
+        else:
+            seen = self._kernels.prefill(
+                query, keys, values, batch.starts, batch.lengths, batch.tables, scale, self._size, batch.longest,
+            )
+        return seen
 
 
 class _RowSight:
@@ -52,49 +78,40 @@ class _RowSight:
 
     def __init__(self, row: Row, pool: torch.Tensor, size: int) -> None:
         self.start, self.stop, self._length, self._size = row.start, row.stop, row.length, size
-        self._tokens = row.stop - row.start
-        self._seen: Any = None  # [2, 1, key heads, length, head size] of each layer
+        self._keys: Any = None  # of each layer [1, key heads, length, head size], as the values
         if row.first >= 0:
-            self._seen = pool[:, :, None, :, row.first : row.first + row.length].unbind()
+            view = pool[:, :, None, :, row.first : row.first + row.length]
+            self._keys, self._values = view[:, 0].unbind(), view[:, 1].unbind()
         else:
             self._pool = pool
             self._pages = torch.tensor(row.pages[: -(-row.length // size)]).to(pool.device)
-        self._mask = _causal(self._tokens, row.length, pool) if self._tokens > 1 and row.past else None
+        tokens = row.stop - row.start
+        self._mask = _causal(tokens, row.length, pool) if tokens > 1 and row.past else None
+
+    def seen(self, layer: int) -> Sequence[torch.Tensor]:
+        """Keys and values [1, key heads, length, head size]."""
+        if self._keys is not None:
+            return self._keys[layer], self._values[layer]
+        pages = self._pool[layer].unflatten(2, (-1, self._size)).index_select(2, self._pages)
+        return pages.flatten(2, 3)[:, None, :, : self._length].unbind()
 
     def attend(self, layer: int, query: torch.Tensor, scale: float) -> torch.Tensor:
         """[tokens, heads, head size] of this row's queries to the same shape."""
-        keys, values = self._seen[layer] if self._seen is not None else self._gather(layer)
+        keys, values = self.seen(layer)
         tokens, heads, size = query.shape
         key_heads = keys.shape[1]
         group = heads // key_heads
-        if tokens == 1:  # the queries that share a key head stand side by side as if they were tokens: no key is copied
-            seen = scaled_dot_product_attention(query.view(1, key_heads, group, size), keys, values, scale=scale)
-            return seen.reshape(1, heads, size)
-        wide = (key_heads, group, self._length, size)
+        wide = (key_heads, group, self._length, size)  # one key head a batch: no key is copied
         seen = scaled_dot_product_attention(
             query.transpose(0, 1).reshape(key_heads, group, tokens, size), keys[0, :, None].expand(wide),
-            values[0, :, None].expand(wide), attn_mask=self._mask, is_causal=self._mask is None, scale=scale,
+            values[0, :, None].expand(wide), attn_mask=self._mask, is_causal=self._mask is None and tokens > 1, scale=scale,
         )
         return seen.reshape(heads, tokens, size).transpose(0, 1)
-
-    def _gather(self, layer: int) -> torch.Tensor:
-        pool = self._pool[layer]
-        pages = pool.unflatten(2, (-1, self._size)).index_select(2, self._pages)
-        return pages.flatten(2, 3)[:, None, :, : self._length]
 
 
 def _causal(tokens: int, length: int, like: torch.Tensor) -> torch.Tensor:
     """[tokens, length] to add: 0 for what the last `tokens` of `length` see, minus infinity for what comes after them."""
     return torch.full((tokens, length), float("-inf"), dtype=like.dtype, device=like.device).triu_(length - tokens + 1)
-
-
-def _kernels(device: torch.device) -> Any:
-    """Triton's kernels where they can be used."""
-    if device.type != "cuda":
-        return None
-    from webbot.engines.compute import kernels
-
-    return kernels if kernels.usable(device) else None
 
 
 def _attention(  # noqa: PLR0913 - the arguments that transformers passes

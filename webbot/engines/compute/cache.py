@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from transformers import Cache, PreTrainedConfig
 
+from webbot.engines.compute import kernels
 from webbot.engines.compute.attention import Sight
 from webbot.engines.compute.batch import Batch
 
 
 class PagedCache(Cache):
-    """`pages` pages of `size` tokens. `keys` and `values` hold for each layer [key heads, places, head size]."""
+    """`pages` pages of `size` tokens. `keys` and `values` hold for each layer [key heads, places, head size]. `kernels` are
+    Triton's, or None where torch does everything."""
 
     def __init__(self, config: PreTrainedConfig, pages: int, size: int, device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(layers=[])
@@ -25,6 +27,7 @@ class PagedCache(Cache):
         self._shape = (layers, 2, key_heads, pages * size, head_size)
         self.size, self.device, self.dtype = size, device, dtype
         self.pool = torch.empty(self._shape, device=device, dtype=dtype)
+        self.kernels = kernels.of(device, dtype) if kernels.usable(device, dtype) else None
         self._part()
 
     def _part(self) -> None:
@@ -40,7 +43,7 @@ class PagedCache(Cache):
 
     def plan(self, batch: Batch) -> None:
         """What `write`, `attend` and transformers' models see from now on are the tokens of this batch."""
-        self._sight = Sight(batch, self.pool, self.size)
+        self._sight = Sight(batch, self.pool, self.size, self.kernels)
 
     @property
     def sight(self) -> Sight:

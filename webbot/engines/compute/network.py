@@ -8,6 +8,7 @@ import torch
 
 from webbot.engines.compute.batch import Batch
 from webbot.engines.compute.cache import PagedCache
+from webbot.engines.compute.fused import Fused, Linear, fits
 from webbot.engines.compute.plain import Plain
 
 
@@ -23,4 +24,11 @@ class Network(Protocol):
 
 def make(model: Any, cache: PagedCache, hold: str = "auto") -> Network:
     """A network of a transformers model that was loaded with our attention. `hold` is how the weights are held (see `linear`)."""
-    return Plain(model, cache)
+    return Fused(model, cache, _hold) if fits(model) else Plain(model, cache)
+
+
+def _hold(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
+    turned = weight.t().contiguous()
+    if bias is None:
+        return lambda x: torch.mm(x, turned)
+    return lambda x: torch.addmm(bias, x, turned)
