@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch.nn import functional
 
 from webbot.engines.compute import packed, quantised
 from webbot.engines.compute.held import Held
+from webbot.engines.llama.machine import free_bytes
 
 ROWS = (1, 8)  # an answer alone, and some together
 RUNS = 5
@@ -63,13 +65,18 @@ FORMS: Mapping[str, Form] = {"plain": Plain, "transposed": Transposed, "packed":
 
 
 @torch.no_grad()
-def hold(weight: torch.Tensor, bias: torch.Tensor | None = None, how: str = "auto", *, shared: bool = False) -> Held:
-    """`how` is auto, plain, int8 or int4. A `shared` weight stays in memory whatever is done here (an embedding table that is the
-    head as well): another form of it is a second copy, and has to gain more."""
-    weight = weight.detach()
+def hold(
+    weight: torch.Tensor, bias: torch.Tensor | None = None, how: str = "auto", *, device: torch.device | None = None,
+    shared: bool = False,
+) -> Held:
+    """`how` is auto, plain, int8 or int4; `device` is where it computes, if that is not where the weight is. A `shared` weight
+    stays in memory whatever is done here (an embedding table that is the head as well): another form of it is a second copy, and
+    has to gain more and to leave as much memory as it takes."""
+    weight = weight.detach().to(device)
+    bias = None if bias is None else bias.detach().to(device)
     if how in quantised.FORMS:
         return quantised.hold(weight, bias, how)
-    if how == "plain" or weight.device.type != "cpu":
+    if how == "plain" or weight.device.type != "cpu" or (shared and not _leaves_room(weight)):
         return Plain(weight, bias)
     key = (*weight.shape, weight.dtype, bias is None, torch.get_num_threads(), shared)
     if key not in _chosen:
@@ -77,10 +84,23 @@ def hold(weight: torch.Tensor, bias: torch.Tensor | None = None, how: str = "aut
     return FORMS[_chosen[key]](weight, bias) or Plain(weight, bias)
 
 
+def hold_head(model: Any, how: str = "auto", *, device: torch.device | None = None) -> Held:
+    """The head of a transformers model. It is never quantised: its errors would be those of the choice between tokens itself, and
+    where it is the embedding table too, a small copy beside the table would take more memory and not less."""
+    head = model.get_output_embeddings()
+    shared = head.weight is model.get_input_embeddings().weight
+    return hold(head.weight, head.bias, "auto" if how in quantised.FORMS else how, device=device, shared=shared)
+
+
 def chosen() -> dict[str, int]:
     """For how many shapes each form was chosen in this process."""
     forms = list(_chosen.values())
     return {form: forms.count(form) for form in FORMS if form in forms}
+
+
+def _leaves_room(weight: torch.Tensor) -> bool:
+    free = free_bytes(weight.device)
+    return free is None or free > 2 * weight.nbytes
 
 
 def _choose(weight: torch.Tensor, bias: torch.Tensor | None, gain: float) -> str:
