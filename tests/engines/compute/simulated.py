@@ -90,7 +90,7 @@ class Run:
         self.device = Device(self.pages.count, size)
         self.budget, self.late = random.randint(1, 12), random.random() < 0.6
         self.trouble = random.random() < 0.3  # cancels and failures
-        self.truths, self.flight, self.said = {}, None, {}
+        self.truths, self.flight, self.said, self.read = {}, None, set(), {}
         self.refused = self.steps = self.accepted = 0
 
     def do(self):
@@ -140,6 +140,7 @@ class Run:
         elif luck < 0.07:
             self.flight = None
             self.scheduler.forget()
+            self.read.clear()
             self.device = Device(self.pages.count, self.pages.size)
         elif luck < 0.1 and self.truths:
             self.scheduler.finish(self.random.choice(list(self.truths)))
@@ -163,6 +164,9 @@ class Run:
         assert part.start < part.stop <= answer.total
         assert part.chooses == (part.stop == answer.total and answer.limit > 0)
         assert step.reads == answer.reads
+        if answer.reads:  # what was read for its meaning is not read twice
+            assert part.start == self.read.get(answer, 0)
+            self.read[answer] = part.stop
         visible = answer.tokens(part.start, part.stop)
         if len(visible) < part.stop - part.start:  # only the token that the step in flight chooses
             assert len(visible) == part.stop - part.start - 1
@@ -190,7 +194,7 @@ class Run:
                 done = answer.written[-1:] == [END] or len(answer.written) >= answer.limit
             if done:
                 assert answer.written == self.truths[answer].written
-                self.said[answer] = True
+                self.said.add(answer)
                 self.scheduler.finish(answer)
 
     def check(self):

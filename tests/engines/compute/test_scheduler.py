@@ -230,6 +230,19 @@ def test_what_two_read_at_the_same_time_is_kept_once():
     assert scheduler.pages.kept == 2
 
 
+def test_a_beginning_that_two_had_read_is_kept_as_long_as_what_follows_it():
+    scheduler = make(pages=10)
+    first, second = answer(range(9)), answer(range(13))
+    submit(scheduler, first, second)
+    step(scheduler)
+    scheduler.finish(first)
+    scheduler.finish(second)
+    scheduler.pages.take(8)
+    again = submit(scheduler, answer(range(6)))
+    step(scheduler)
+    assert again.found == 4
+
+
 # Where pages run out
 
 def test_who_does_not_fit_beside_the_others_waits():
@@ -259,6 +272,15 @@ def test_the_youngest_gives_way_and_goes_on_first():
     assert scheduler.preempted
     assert order == [old, young, later]
     assert scheduler.pages.used == 0
+
+
+def test_no_older_one_gives_way():
+    scheduler = make(pages=9)
+    ages = [answer(range(start, start + 6)) for start in (0, 100, 200)]
+    submit(scheduler, *ages)
+    while not scheduler.preempted:
+        step(scheduler)
+    assert [len(one.pages) > 0 for one in ages] == [True, True, False]
 
 
 def test_who_gave_way_finds_its_pages_again():
@@ -348,12 +370,16 @@ def test_texts_that_are_read_take_turns_with_answers():
 def test_a_text_that_is_read_does_not_give_way():
     scheduler = make(pages=6)
     old, text = answer(range(7), limit=17), answer(range(9), reads=True, limit=0)
-    submit(scheduler, old, text)
+    submit(scheduler, old)
+    step(scheduler)
+    submit(scheduler, text)
     seen = []
     while text.cached < 9:
-        seen.append(step(scheduler, 2).get(text, 0))
+        seen.append(step(scheduler, 1).get(text, 0))
     assert sum(seen) == 9
-    assert scheduler.preempted == 0
+    assert scheduler.next(1) is None  # the other one has no room to go on
+    scheduler.finish(text)
+    assert list(step(scheduler, 1)) == [old]
 
 
 # Guesses
@@ -374,6 +400,23 @@ def test_guesses_that_are_right_are_computed():
     scheduler.settle(part, [4, 5, 9])
     assert (one.written, one.cached) == ([3, 4, 5, 9], 11)
     assert scheduler.next(100).parts[0].start == 11
+
+
+def test_guesses_in_flight_are_given_up_with_what_the_pages_hold():
+    scheduler = make()
+    one, _ = guessing(scheduler)
+    scheduler.forget()
+    assert step(scheduler)[one] == 9
+
+
+def test_guesses_in_flight_count_where_their_pages_are_gone():
+    scheduler = make()
+    one, part = guessing(scheduler)
+    scheduler._preempt(one)
+    scheduler.pages.forget()
+    scheduler.settle(part, [4, 5, 9])
+    assert (one.written, one.cached) == ([3, 4, 5, 9], 0)
+    assert step(scheduler)[one] == 12
 
 
 def test_no_more_is_guessed_than_can_be_written():

@@ -133,7 +133,6 @@ class Scheduler:
         for answer in self.active:
             answer.pending = answer.tried = 0
         for answer in list(self._running):
-            answer.cached = 0
             self._preempt(answer)
         self.pages.forget()
 
@@ -148,8 +147,7 @@ class Scheduler:
         """Gives pages to those that wait: first to who has had some, then to one owner after the other."""
         while len(self._running) < self._rows:
             if self._put_off:
-                # What follows a guess is not known before it has settled.
-                if self._put_off[0].tried or not self._place(self._put_off[0]):
+                if not self._place(self._put_off[0]):
                     return
                 self._put_off.pop(0)
             elif self._waiting:
@@ -250,6 +248,8 @@ class Scheduler:
         for answer in self._running:
             if answer.reads == reads and _ready(answer):
                 (writing if answer.limit and answer.cached == answer.total - 1 else reading).append(answer)
+        if not writing and not reading:
+            return []
         # Only younger ones give way, and a part comes after those of older ones: none is made in vain.
         grown = [answer for answer in writing if answer.pages and self._grow(answer)]
         reading = [answer for answer in reading if answer.pages]
