@@ -110,7 +110,8 @@ def language_model(settings: Settings, found: Found) -> Engine:
     }
     if found.kind == "gguf":
         return GgufEngine(found.path, gpu_layers=settings.gpu_layers if settings.device != "cpu" else 0, **shared)
-    return LocalEngine(found.path, device=settings.device, precision=settings.precision, **shared)
+    return LocalEngine(found.path, device=settings.device, precision=settings.precision, weights=settings.weights,
+                       cache_memory=settings.cache_memory, **shared)
 
 
 def check(settings: Settings) -> None:

@@ -156,6 +156,11 @@ class Settings:
         "auto", "The numbers of the language model. auto: bfloat16 where the processor has it, else float32.",
         choices=("auto", "bfloat16", "float32"),
     )
+    weights: str = setting(
+        "auto", "How the language model's weights are held: in its own precision (plain), in 8 bits (int8: half the memory of "
+        "bfloat16, hardly a difference), or in 4 (int4: a third, other words now and then). auto: plain.",
+        choices=("auto", "plain", "int8", "int4"),
+    )
     gguf: str = setting(
         "", "A quantised model file (GGUF). It answers unless `model` names another one.", aliases=("LLAMA_MODEL_FILE",),
     )
@@ -196,6 +201,11 @@ class Settings:
         least=256, most=1_048_576,
     )
     parallel: int = setting(8, "How many answers are computed together.", least=1, most=256)
+    cache_memory: float = setting(
+        0.0, "What the language model may keep conversations in, in GB, so that their next questions begin at once; never less "
+        "than one window takes. 0: on a GPU all that is free, else what `context` and `parallel` need and some more.",
+        least=0, most=100_000,
+    )
     queue: int = setting(64, "How many answers may wait; more are refused with 429.", least=0, most=10_000)
     queue_owner: int = setting(8, "How many of these may be of one person.", least=1, most=10_000)
     threads: int = setting(0, "Processor threads of each model; 0 leaves it to torch.", least=0, most=1024)

@@ -10,6 +10,9 @@ A request is one of these, each with "owner": "...":
   {"finished": reason, "usage": {...}}.
 - {"embed": [texts or lists of token ids]}: frames {"vector": [...]} in their order, then {"tokens": how many in all}.
 
+- {"prepare": messages, "common": whether the system prompt is no secret}: what the next question of that conversation will begin
+  with is computed while there is nothing else to do. One frame {} at once.
+
 Or, without an owner, {"count": [texts]}: one frame {"counts": [...]}. Or {"load": true}: one frame {"in_work": n, "waiting": n}.
 A frame {} is a sign of life. A client that closes its connection cancels the request. It knows nothing of
 conversations or stores.
@@ -18,9 +21,12 @@ conversations or stores.
 from __future__ import annotations
 
 import argparse
+import itertools
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +34,12 @@ from webbot.engines.answering import AnsweringWorker
 from webbot.engines.base import ABILITIES
 from webbot.engines.following import POLL_SECONDS, follow
 from webbot.engines.llama import folder
+from webbot.engines.prompts import read_message
 from webbot.errors import CONTEXT_EXCEEDED, Problem, TooLong, Unusable
+from webbot.messages import Message
 from webbot.modelhost import serve
 
+ROLES = 64  # system prompts whose length is remembered
 PLACING = 4  # tokens of a text that is gone on with: some decoders need what is before a word to place its space
 
 if TYPE_CHECKING:
@@ -45,6 +54,7 @@ class LlamaWorker(AnsweringWorker):
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
+        self._role_tokens = lru_cache(ROLES)(lambda text: len(self._beginning([Message(role="system", text=text)])))
 
     def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
         report(0.0, "Starting the model's process.")
@@ -98,6 +108,27 @@ class LlamaWorker(AnsweringWorker):
         finally:
             self.runner.cancel(answer)
 
+    def prepare(self, request: dict[str, Any]) -> None:
+        from webbot.engines.compute.request import Request
+
+        messages = [read_message(message) for message in request["prepare"]]
+        prompt = self._beginning(messages)
+        if len(prompt) < self.context:
+            common = self._common(messages) if request["common"] else 0
+            with suppress(Problem):
+                self.runner.submit(Request(prompt=prompt, limit=0, owner=request["owner"], common=common, background=True))
+
+    def _beginning(self, messages: Sequence[Message]) -> list[int]:
+        """The tokens with which every prompt begins that has these messages first, whatever is asked then."""
+        one, other = (self.prompts.build([*messages, Message(role="user", text=text)]) for text in "01")
+        return [token for token, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]
+
+    def _common(self, messages: Sequence[Message]) -> int:
+        """How many tokens at the beginning are nothing but the system prompt."""
+        if not messages or messages[0].role != "system":
+            return 0
+        return self._role_tokens(messages[0].text)
+
     def read_plain(self, text: str | Sequence[int], parameter: str) -> list[int]:
         return [*self.vocabulary.beginning, *self.vocabulary.read(text, parameter)]
 
@@ -112,8 +143,13 @@ class LlamaWorker(AnsweringWorker):
         return Request(
             prompt=prompt, limit=limit, owner=asked.get("owner", ""), temperature=wish.temperature,
             top_p=wish.top_p, uniforms=Uniforms(asked["options"].get("seed")), shaping=wish.shaping,
-            drafts=0 if wish.shaping else self.runner.drafts,
+            drafts=0 if wish.shaping else self.runner.drafts, common=self._common_in(asked),
         )
+
+    def _common_in(self, asked: dict[str, Any]) -> int:
+        if not asked["options"].get("common"):
+            return 0
+        return self._common([read_message(message) for message in asked.get("messages", ())[:1]])
 
     def embed(self, request: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         from webbot.engines.compute.embedding import Embedding
@@ -158,6 +194,8 @@ def main() -> None:
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--weights", default="auto")
+    parser.add_argument("--cache-memory", type=float, default=0.0)
     parser.add_argument("--context", type=int, default=8192)
     parser.add_argument("--parallel", type=int, default=8)
     parser.add_argument("--queue", type=int, default=64)
