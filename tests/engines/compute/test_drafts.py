@@ -43,6 +43,16 @@ def test_wrong_guesses_become_rare():
     assert 1 <= tried < 40
 
 
+def test_a_right_guess_ends_the_long_rests():
+    text = lookup(1, 2, 3, 1, 2)
+    for accepted in (0, 0, 0):
+        text.learn(1, accepted)
+    assert [len(text.propose(1)) for _ in range(5)] == [0] * 4 + [1]
+    text.learn(1, 1)
+    text.learn(1, 0)
+    assert [len(text.propose(1)) for _ in range(2)] == [0, 1]
+
+
 def test_right_guesses_become_long_again():
     text = lookup(*[1, 2, 3] * 5)
     text.learn(8, 1)

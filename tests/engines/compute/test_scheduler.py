@@ -281,6 +281,9 @@ def test_no_older_one_gives_way():
     while not scheduler.preempted:
         step(scheduler)
     assert [len(one.pages) > 0 for one in ages] == [True, True, False]
+    while scheduler.preempted < 2:
+        step(scheduler)
+    assert scheduler._put_off == ages[1:]
 
 
 def test_who_gave_way_finds_its_pages_again():
@@ -291,10 +294,12 @@ def test_who_gave_way_finds_its_pages_again():
         step(scheduler)
     assert young.pages == []
     scheduler.finish(old)
+    age = young.age
     before = young.total
     (part,) = scheduler.next(100).parts
     assert part.answer is young
     assert part.start >= 8 and part.stop == before
+    assert (young.age, young.found, scheduler.pages.asked) == (age, 0, 21)  # it has begun once
 
 
 def test_what_was_in_flight_when_an_answer_gave_way_still_counts():
@@ -328,14 +333,14 @@ def test_what_the_pages_hold_can_be_void_while_answers_go_on():
 
 def test_the_background_yields_at_once_and_goes_on_where_it_was():
     scheduler = make()
-    filling = submit(scheduler, answer(range(40), limit=0, background=True))
+    filling = submit(scheduler, *[answer(range(40), limit=0, background=True) for _ in range(2)])
     assert step(scheduler, 10) == {filling: 10}
     asked = submit(scheduler, answer(range(100, 103)))
     assert step(scheduler, 10) == {asked: 3}
     assert scheduler.pages.used == 1
     scheduler.finish(asked)
     made = scheduler.next(100)
-    assert [(part.start, part.stop, part.chooses) for part in made.parts] == [(8, 40, False)]
+    assert [(part.answer, part.start, part.stop, part.chooses) for part in made.parts] == [(filling, 8, 40, False)]
 
 
 def test_a_question_finds_what_the_background_has_read():

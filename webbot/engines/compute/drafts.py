@@ -26,13 +26,14 @@ class Lookup:
 
     def add(self, tokens: Sequence[int]) -> None:
         """The text goes on with these."""
-        held = self._tokens
-        for token in tokens:
-            place = len(held)
+        held, before = self._tokens, len(self._tokens)
+        held += tokens
+        for size in range(SHORTEST, LONGEST + 1):
             # The last tokens of all are not noted before something follows them: they would find themselves.
-            for size in range(SHORTEST, min(LONGEST, place) + 1):
-                self._after[tuple(held[place - size :])] = place
-            held.append(token)
+            places = range(max(before, size), len(held))
+            if places:
+                columns = [held[places.start - back : places.stop - back] for back in range(size, 0, -1)]
+                self._after.update(zip(zip(*columns, strict=True), places, strict=True))
 
     def propose(self, most: int) -> tuple[int, ...]:
         """At most so many tokens that may follow; none where nothing is like the end of the text, or where guesses were wrong."""
