@@ -6,7 +6,7 @@ without biases and norms of the heads. Any other shape is transformers' own to c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,12 @@ from torch import nn
 
 from webbot.engines.compute.batch import Batch
 from webbot.engines.compute.cache import PagedCache, shape
+from webbot.engines.compute.held import Held
 from webbot.engines.compute.kernels.plain import ACTIVATIONS
+from webbot.engines.compute.linear import hold, hold_head
 from webbot.engines.compute.operators import Heads, KernelOperators, Operators, TorchOperators
 from webbot.engines.compute.rope import Rope, steady
 
-Linear = Callable[[torch.Tensor], torch.Tensor]
 # Architectures whose layers compute nothing beyond what their modules show.
 KINDS = ("llama", "mistral", "ministral", "qwen2", "qwen3", "seed_oss", "smollm3", "phi3")
 LAYER = {"self_attn", "mlp", "input_layernorm", "post_attention_layernorm"}
@@ -31,19 +32,20 @@ HEAD_NORMS = {"q_norm", "k_norm"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     heads: Heads
-    qkv: Linear
-    out: Linear
-    gate_up: Linear
-    down: Linear
+    qkv: Held
+    out: Held
+    gate_up: Held
+    down: Held
     kind: str  # of activation
     middle: torch.Tensor  # the weight of the norm between attention and network
     after: torch.Tensor  # that of the next layer's first norm, or of the last one
 
 
 class Fused:
-    """`model` is taken apart: its layers are empty afterwards, so that no weight is held twice."""
+    """`model` is taken apart: its layers and its head are gone afterwards, so that no weight is held twice. What is not a matrix
+    must lie on the cache's device; the matrices are brought there one by one, held as `how` says."""
 
-    def __init__(self, model: Any, cache: PagedCache, hold: Callable[[torch.Tensor, torch.Tensor | None], Linear]) -> None:
+    def __init__(self, model: Any, cache: PagedCache, how: str = "auto") -> None:
         assert fits(model)
         self._cache, decoder = cache, model.base_model
         self._embedding = decoder.embed_tokens.weight.detach()
@@ -54,12 +56,12 @@ class Fused:
             TorchOperators(rope, cache) if cache.kernels is None else KernelOperators(rope, cache, cache.kernels))
         befores = [layer.input_layernorm.weight.detach() for layer in decoder.layers]
         self._first, afters = befores[0], [*befores[1:], decoder.norm.weight.detach()]
-        self._layers = []
+        self._layers: list[Layer] = []
         for number, after in enumerate(afters):
-            self._layers.append(_take(model.config, decoder.layers[number], number, after, hold))
+            self._layers.append(_take(model.config, decoder.layers[number], number, after, how, cache.device))
             decoder.layers[number] = nn.Identity()
-        head = model.get_output_embeddings()
-        self._head = hold(head.weight.detach(), None if head.bias is None else head.bias.detach())
+        self._head = hold_head(model, how, device=cache.device)
+        model.set_output_embeddings(nn.Identity())
 
     @torch.inference_mode()
     def logits(self, batch: Batch) -> torch.Tensor:
@@ -80,8 +82,9 @@ class Fused:
             seen = steps.look(layer.heads, layer.qkv(x))
             if samples is not None and layer is self._layers[-1]:
                 seen, residual = seen.index_select(0, samples), residual.index_select(0, samples)
-            x, residual = steps.add_norm(layer.out(seen), layer.middle, self._eps, residual)
-            x, residual = steps.add_norm(layer.down(steps.gate(layer.gate_up(x), layer.kind)), layer.after, self._eps, residual)
+            x, residual = steps.add_norm(layer.out, seen, residual, layer.middle, self._eps)
+            inner = steps.gate(layer.gate_up(x), layer.kind)
+            x, residual = steps.add_norm(layer.down, inner, residual, layer.after, self._eps)
         return x
 
 
@@ -109,7 +112,7 @@ def _known(layer: nn.Module, eps: float) -> bool:
             and all(getattr(norm, "variance_epsilon", None) == eps for norm in norms))
 
 
-def _take(config: Any, layer: Any, number: int, after: torch.Tensor, hold: Callable[..., Linear]) -> Layer:
+def _take(config: Any, layer: Any, number: int, after: torch.Tensor, how: str, device: torch.device) -> Layer:
     attention, network = layer.self_attn, layer.mlp
     _, key_heads, size = shape(config)
     query_norm, key_norm = getattr(attention, "q_norm", None), getattr(attention, "k_norm", None)
@@ -121,8 +124,10 @@ def _take(config: Any, layer: Any, number: int, after: torch.Tensor, hold: Calla
     )
     return Layer(
         heads=heads, kind=config.hidden_act, middle=layer.post_attention_layernorm.weight.detach(), after=after,
-        qkv=hold(*_merged(attention, "qkv_proj", ("q_proj", "k_proj", "v_proj"))), out=hold(*_merged(attention, "o_proj")),
-        gate_up=hold(*_merged(network, "gate_up_proj", ("gate_proj", "up_proj"))), down=hold(*_merged(network, "down_proj")),
+        qkv=hold(*_merged(attention, "qkv_proj", ("q_proj", "k_proj", "v_proj")), how, device=device),
+        out=hold(*_merged(attention, "o_proj"), how, device=device),
+        gate_up=hold(*_merged(network, "gate_up_proj", ("gate_proj", "up_proj")), how, device=device),
+        down=hold(*_merged(network, "down_proj"), how, device=device),
     )
 
 

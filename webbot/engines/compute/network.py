@@ -8,7 +8,8 @@ import torch
 
 from webbot.engines.compute.batch import Batch
 from webbot.engines.compute.cache import PagedCache
-from webbot.engines.compute.fused import Fused, Linear, fits
+from webbot.engines.compute.fused import Fused, fits
+from webbot.engines.compute.placing import hold_linears, place
 from webbot.engines.compute.plain import Plain
 
 
@@ -22,13 +23,11 @@ class Network(Protocol):
         """[tokens, hidden size], after the last norm."""
 
 
-def make(model: Any, cache: PagedCache, hold: str = "auto") -> Network:
-    """A network of a transformers model that was loaded with our attention. `hold` is how the weights are held (see `linear`)."""
-    return Fused(model, cache, _hold) if fits(model) else Plain(model, cache)
-
-
-def _hold(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
-    turned = weight.t().contiguous()
-    if bias is None:
-        return lambda x: torch.mm(x, turned)
-    return lambda x: torch.addmm(bias, x, turned)
+def make(model: Any, cache: PagedCache, how: str = "auto") -> Network:
+    """A network of a transformers model that was made with our attention, wherever it lies: it comes to the cache's device.
+    `how` is how its matrices are held (see `linear`). The model is changed: only the network may be used from now on."""
+    place(model, cache.device)
+    if fits(model):
+        return Fused(model, cache, how)
+    hold_linears(model, how, cache.device)
+    return Plain(model, cache)

@@ -13,6 +13,7 @@ import torch
 
 from webbot.engines.compute.batch import Batch
 from webbot.engines.compute.cache import PagedCache
+from webbot.engines.compute.held import Held
 from webbot.engines.compute.kernels.plain import ACTIVATIONS
 from webbot.engines.compute.rope import Rope
 
@@ -41,9 +42,9 @@ class Operators(Protocol):
         """x [tokens, width] divided by its root mean square, times `weight` [width]."""
 
     def add_norm(
-        self, x: torch.Tensor, weight: torch.Tensor, eps: float, residual: torch.Tensor
+        self, linear: Held, x: torch.Tensor, residual: torch.Tensor, weight: torch.Tensor, eps: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The norm of x + residual, and the sum. `residual` may be overwritten."""
+        """The norm of linear(x) + residual, and the sum. `residual` may be overwritten."""
 
     def look(self, heads: Heads, qkv: torch.Tensor) -> torch.Tensor:
         """Attention: [tokens, (heads + 2 key heads) x head size] to [tokens, heads x head size]. `qkv` may be overwritten."""
@@ -73,9 +74,9 @@ class TorchOperators:
         return (x / root).to(x.dtype).mul_(weight)
 
     def add_norm(
-        self, x: torch.Tensor, weight: torch.Tensor, eps: float, residual: torch.Tensor
+        self, linear: Held, x: torch.Tensor, residual: torch.Tensor, weight: torch.Tensor, eps: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        residual += x
+        linear.add(x, residual)
         return self.norm(residual, weight, eps), residual
 
     def look(self, heads: Heads, qkv: torch.Tensor) -> torch.Tensor:
@@ -115,9 +116,9 @@ class KernelOperators:
         return normed
 
     def add_norm(
-        self, x: torch.Tensor, weight: torch.Tensor, eps: float, residual: torch.Tensor
+        self, linear: Held, x: torch.Tensor, residual: torch.Tensor, weight: torch.Tensor, eps: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        both: tuple[torch.Tensor, torch.Tensor] = self._kernels.rms_norm(x, weight, eps, residual)
+        both: tuple[torch.Tensor, torch.Tensor] = self._kernels.rms_norm(linear(x), weight, eps, residual)
         return both
 
     def look(self, heads: Heads, qkv: torch.Tensor) -> torch.Tensor:
