@@ -88,6 +88,7 @@ def create_app(services: Services) -> Flask:
         oidc = app.extensions["oidc"] = Oidc(services, chain)
         app.register_blueprint(oidc.blueprint)
     texts = Texts(settings.texts)
+    services.chat.common = lambda role: role == settings.role or bool(texts.role_key(role))
     views = Views(services, texts)
     pages = Pages(services, texts, views)
     files, account = Files(services, views, pages), Account(services, views)

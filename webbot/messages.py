@@ -121,21 +121,29 @@ class ToolCall:
 class Options:
     """How an answer is sampled. `temperature` 0 is greedy; `max_tokens` None means: what the window leaves.
 
+    Sampled is among the `top_k` likeliest tokens (0: all), of these among the likeliest that together have the share `top_p`, and
+    of these among those with at least `min_p` of the probability of the likeliest. `repetition_penalty` divides the logit of a
+    token that the prompt or the answer holds (multiplies a negative one): 1 changes nothing.
+
     The answer ends before the first of the texts in `stop`. The penalties (-2 to 2) are subtracted from the logit of a token
     that was written before: `presence_penalty` once, `frequency_penalty` for each time. `logit_bias` is added to the logits
     of token ids. `logprobs` asks for the log probability of each token and of so many likeliest ones in its place.
     `schema` holds the answer to JSON that fits this JSON schema ({} any value; {"type": "object"} any object). Of `tools`
     the model may ask for one; `tool_choice` "required" makes it do so, `tool` names the one it must ask for.
-    `spoken` is a question that somebody said and waits for: among those that wait it goes before long ones.
+    `spoken` is a question that somebody said and waits for: among those that wait it goes before long ones. With `common` the
+    system prompt is no secret: what is computed of it may serve whoever else asks with the same.
     """
 
     temperature: float = 0.7
     top_p: float = 0.95
+    top_k: int = 0
+    min_p: float = 0.0
     seed: int | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    repetition_penalty: float = 1.0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     logprobs: int | None = None
     schema: Mapping[str, Any] | None = None
@@ -143,6 +151,7 @@ class Options:
     tool_choice: Literal["none", "auto", "required"] = "auto"
     tool: str = ""
     spoken: bool = False
+    common: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -230,3 +230,29 @@ def test_a_turn_that_breaks_ends_and_is_told():
     assert (reply.text, reply.last.status, done) == ("one", 500, [reply])
     assert channels.running("talk") is None
     channels.claim("talk")
+
+
+class Preparing(WatchedEcho):
+    """The echo engine, which notes what it may compute before it is asked."""
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        self.prepared = []
+
+    def prepare(self, messages, *, owner="", common=False):
+        self.prepared.append(([message.text for message in messages], owner, common))
+
+
+def test_only_after_a_cut_the_model_may_read_what_the_next_question_comes_after(make, store):
+    engine = Preparing(context=200)
+    chat = make(engine)
+    chat.common = lambda role: role == "You are short."
+    key = chat.create("ann", role="You are short.").id
+    while not engine.prepared:
+        ask(chat, key, "word " * 20)
+        assert len(engine.sent) < 10
+    (begun, owner, common), *more = engine.prepared
+    assert not more and owner == "ann" and common
+    assert 2 < len(engine.sent) and len(begun) < 1 + 2 * len(engine.sent)  # the memory was cut, and not before it was full
+    ask(chat, key, "word")
+    assert engine.sent[-1] == [*begun, "word"]

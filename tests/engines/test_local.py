@@ -10,7 +10,7 @@ import pytest
 from tests.engines.conftest import messages, until
 from webbot.engines.local import LocalEngine
 from webbot.errors import BadInput, TooMany, Unavailable
-from webbot.messages import Options
+from webbot.messages import Message, Options
 from webbot.models.catalog import STARTER
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
@@ -135,6 +135,26 @@ def test_the_next_turn_finds_the_conversation_in_the_cache(local):
     assert second.usage.cached_tokens >= finished.usage.prompt_tokens
     *_, other = local.answer(messages(asked[1].text, text, "What is my name?"), GREEDY, owner="eve")
     assert other.usage.cached_tokens == 0
+
+
+def test_what_comes_before_the_next_question_can_be_computed_before_it_is_asked(local):
+    told = messages("Tell me of cats. " * 20, "Cats sleep. " * 20, role="You know everything about cats. " * 10)
+    local.prepare(told, owner="eve")
+    until(lambda: local.figures().get("read", 0) > 0 and local.load()["in_work"] == 0)
+    time.sleep(0.1)
+    *_, finished = local.answer([*told, Message(role="user", text="And dogs?")], Options(max_tokens=2), owner="eve")
+    assert finished.usage.cached_tokens > 0.9 * finished.usage.prompt_tokens
+    *_, finished = local.answer([*told, Message(role="user", text="And dogs?")], Options(max_tokens=2), owner="mallory")
+    assert finished.usage.cached_tokens == 0
+
+
+def test_a_system_prompt_that_is_no_secret_is_computed_once_for_all(local):
+    role = "You are the town crier, and everybody hears you. " * 10
+    counted = local.count([role])[0]
+    for owner, common, least in (("a", True, 0), ("b", True, counted - 16), ("c", False, 0)):
+        asked = messages(f"I am {owner}.", role=role)
+        *_, finished = local.answer(asked, Options(max_tokens=2, common=common), owner=owner)
+        assert (finished.usage.cached_tokens >= least) if least else finished.usage.cached_tokens == 0
 
 
 def test_a_prompt_full_of_control_tokens_changes_no_role(local):

@@ -20,6 +20,7 @@ from webbot.store.base import Store
 
 MOST_ROLES = 1000  # whose token counts are kept
 PAGE = 200  # messages that are read at once
+LAST = 2**62  # a number behind those of all messages
 NEAR = 4  # messages in which the newest answer is found: a question without an answer may stand before another
 
 log = logging.getLogger(__name__)
@@ -69,15 +70,16 @@ class Sight:
         answer = [going_on] if going_on is not None else []
         return [*role, *files, *self._seen(about, window, question.number), question, *answer]
 
-    def forget(self, owner: str, conversation: str, answered: int, engine: Engine) -> None:
-        """Right after the reply with the number `answered`: moves the conversation's mark when memory is over its limit.
+    def forget(self, owner: str, conversation: str, answered: int, engine: Engine) -> bool:
+        """Right after the reply with the number `answered`: moves the conversation's mark when memory is over its limit. Whether
+        it was moved.
 
         Done here so that no question waits for it. What cannot be cut now is cut by the next turn.
         """
         try:
             state = engine.state()
             if state.status != "ready":
-                return
+                return False
             about = self.store.conversation(owner, conversation)
             past, held = self._past(about, engine, state)
             loose = held.loose(past)
@@ -88,8 +90,16 @@ class Sight:
                 self.store.change_conversation(
                     owner, conversation, only_version=about.version, remembers_from=first, cut_for=state.tokenizer
                 )
+                return True
         except Problem as problem:
             log.warning("memory was not cut: %s", problem)
+        return False
+
+    def beginning(self, owner: str, conversation: str, engine: Engine) -> list[Message]:
+        """The messages before the next question, as the model will be sent them."""
+        about, state = self.store.conversation(owner, conversation), engine.state()
+        window = self.window(about, engine, state)
+        return self.prompt(about, window, Message(role="user", text="", number=LAST), engine)[:-1]
 
     def role_tokens(self, role: str, engine: Engine, state: EngineState) -> int:
         """The tokens of a role, counted once: a page is shown without asking the model, which may be busy or hang."""

@@ -66,16 +66,17 @@ class Asked:
 
 
 class Turn:
-    """A turn on its way. `finished` once its answer has come to its end."""
+    """A turn on its way. `finished` once its answer has come to its end, `cut` where the memory was cut after it."""
 
     def __init__(
         self, store: Store, sight: Sight, channels: Channels, engine: Engine, asked: Asked, allowance: Allowance | None = None,
+        common: Callable[[str], bool] = lambda role: False,
     ) -> None:
         self.store, self.sight, self.channels, self.engine = store, sight, channels, engine
-        self.allowance = allowance or Unlimited()
+        self.allowance, self.common = allowance or Unlimited(), common
         self.asked, self.about, self.question = asked, asked.about, asked.question
         self.window: Window | None = None
-        self.finished = self._in_line = False
+        self.finished = self.cut = self._in_line = False
 
     # before it begins
 
@@ -155,7 +156,7 @@ class Turn:
                 elif isinstance(event, Finished):
                     error = CUT if event.reason == "length" else ""
                     answer.end("complete", usage=event.usage, error=error, **self._counted(answer.text))
-                    self.sight.forget(reply.owner, reply.conversation, reply.answer.number, self.engine)
+                    self.cut = self.sight.forget(reply.owner, reply.conversation, reply.answer.number, self.engine)
                     self.finished = True
                 yield event
         except Problem as problem:
@@ -165,7 +166,7 @@ class Turn:
         except GeneratorExit:
             metrics.answers.labels("stopped").inc()
             answer.end("stopped")
-            self.sight.forget(reply.owner, reply.conversation, reply.answer.number, self.engine)
+            self.cut = self.sight.forget(reply.owner, reply.conversation, reply.answer.number, self.engine)
             raise
         except Exception:
             answer.end("failed", error="The answer ended unexpectedly. Please try again.")
@@ -230,7 +231,19 @@ class Turn:
         chosen = self.asked.options(state)
         limits = [most for most in (chosen.max_tokens, limit, window.reserve) if most]
         spoken = chosen.spoken or bool(self.asked.question.spoken)
-        return dataclasses.replace(chosen, max_tokens=max(1, min(limits)), spoken=spoken)
+        return dataclasses.replace(
+            chosen, max_tokens=max(1, min(limits)), spoken=spoken, common=self.common(self.about.role)
+        )
+
+    def prepare(self) -> None:
+        """After an answer whose memory was cut everything behind the role has moved: the model may read it again while the person
+        reads the answer."""
+        if self.cut:
+            try:
+                begun = self.sight.beginning(self.about.owner, self.about.id, self.engine)
+                self.engine.prepare(begun, owner=self.about.owner, common=self.common(self.about.role))
+            except Problem as problem:
+                log.debug("the next question is not prepared for: %s", problem)
 
 
 def summed(earlier: Usage | None, usage: Usage) -> Usage:

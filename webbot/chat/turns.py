@@ -45,6 +45,7 @@ class Chat(Conversations):
         super().__init__(engines, store, channels or Channels(), limits or Limits())
         self.options = options
         self.allowance = allowance or Unlimited()
+        self.common: Callable[[str], bool] = lambda role: False  # whether a role is no secret: see Options.common
         self.programs = Completing(engines, self.limits.max_answer, self.allowance)
         self.titling = Titling(store, self.told) if titles else None
         self._running: dict[str, Reply] = {}  # those that this process writes
@@ -117,7 +118,7 @@ class Chat(Conversations):
         engine = self.engines.engine(asked.about.model)
         if self.titling is not None:
             self.titling.hush()
-        turn = Turn(self.store, self.sight, self.channels, engine, asked, self.allowance)
+        turn = Turn(self.store, self.sight, self.channels, engine, asked, self.allowance, self.common)
         with admitted(engine, owner):
             turn.look(check_role)
             allowances.ask(self.allowance, owner)
@@ -134,6 +135,7 @@ class Chat(Conversations):
         with self._lock:
             if self._running.get(reply.conversation) is reply:
                 del self._running[reply.conversation]
+        turn.prepare()
         if turn.finished and self.titling is not None and turn.about.titled_by in ("", "question"):
             self.titling.wish(reply.owner, reply.conversation, turn.engine)
 

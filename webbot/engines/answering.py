@@ -31,12 +31,18 @@ class AnsweringWorker(ABC):
             yield {"in_work": in_work, "waiting": waiting}
         elif "embed" in request:
             yield from self.embed(request, gone)
+        elif "prepare" in request:
+            self.prepare(request)
+            yield {}
         else:
             yield from self.answer(request, gone)
 
     @abstractmethod
     def answer(self, request: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         """The frames of an answer."""
+
+    def prepare(self, request: dict[str, Any]) -> None:
+        """Computes what the next question of a conversation will begin with; nothing where the cache holds it anyway."""
 
     def embed(self, request: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         """The frames of vectors. Raises BadInput where there are none."""

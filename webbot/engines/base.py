@@ -16,6 +16,7 @@ from webbot.messages import Called, Delta, Finished, Message, Options, Queued
 # What an engine may be able to do beside answering. Each is named like the parameters that ask for it.
 ABILITIES = (
     "sampling",  # temperature, top_p and seed
+    "top_k", "min_p", "repetition_penalty",  # what the open-source servers have beyond OpenAI's API
     "stop", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
     "schema",  # answers held to a JSON schema
     "tools",  # functions that the model asks for
@@ -113,6 +114,10 @@ class Engine(ABC):
         generator frees the model at once."""
         raise BadInput("The model makes no embeddings.", parameter="model")
 
+    def prepare(self, messages: Sequence[Message], *, owner: str = "", common: bool = False) -> None:
+        """After these messages (an answer last) the owner will ask again: an engine that keeps what it computed of a prompt may
+        do that now, while nobody else wants it. Returns at once, and never fails. `common` is that of Options."""
+
     @abstractmethod
     def busy(self) -> int:
         """How many answers are in work or waiting."""
@@ -145,6 +150,7 @@ class Engines(Protocol):
 # The ability behind each option that not every engine honours, and the name programs know it by.
 _NEEDS = {
     "seed": "sampling", "stop": "stop", "presence_penalty": "presence_penalty", "frequency_penalty": "frequency_penalty",
+    "top_k": "top_k", "min_p": "min_p", "repetition_penalty": "repetition_penalty",
     "logit_bias": "logit_bias", "logprobs": "logprobs", "schema": "schema", "tools": "tools",
 }
 

@@ -66,6 +66,9 @@ class FairEngine(Engine):
         for part in self._through(place, lambda: self.inner.embedding(texts, owner=owner)):
             yield None if isinstance(part, Queued | Delta) else part
 
+    def prepare(self, messages: Sequence[Message], *, owner: str = "", common: bool = False) -> None:
+        self.inner.prepare(messages, owner=owner, common=common)
+
     def busy(self) -> int:
         return max(self.line.working + self.line.waiting, self.inner.busy())
 

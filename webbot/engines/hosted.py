@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from typing import Any
 
 from webbot.engines.base import Embeddings, Engine, EngineState
-from webbot.errors import BadInput, Unavailable
+from webbot.errors import BadInput, Problem, Unavailable
 from webbot.messages import Called, Delta, Finished, Message, Options, Token, Tool, ToolCall, Usage
 from webbot.modelhost import ModelHost
 
@@ -44,14 +44,14 @@ class HostedEngine(Engine):
         raise Unavailable("The model gave no answer. Please try again.")
 
     def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
-        sent = [
-            {
-                "role": message.role, "text": _check_text(message.text, "messages"), "tool_call": message.tool_call,
-                "tool_calls": [_whole(asdict(call), "messages") for call in message.tool_calls],
-            }
-            for message in messages
-        ]
-        yield from self._stream({"messages": sent, "options": packed(options), "owner": owner})
+        yield from self._stream({"messages": _sent(messages), "options": packed(options), "owner": owner})
+
+    def prepare(self, messages: Sequence[Message], *, owner: str = "", common: bool = False) -> None:
+        with suppress(Problem), closing(
+            self.host.ask({"prepare": _sent(messages), "owner": owner, "common": common})  # type: ignore[type-var] # a generator
+        ) as frames:
+            for _ in frames:
+                pass
 
     def complete(self, prompt: str | Sequence[int], options: Options, *, owner: str = "") -> Iterator[Delta | Called | Finished]:
         text = _check_text(prompt, "prompt") if isinstance(prompt, str) else list(prompt)
@@ -89,6 +89,17 @@ class HostedEngine(Engine):
         self.host.stop()
 
 
+def _sent(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages for the socket."""
+    return [
+        {
+            "role": message.role, "text": _check_text(message.text, "messages"), "tool_call": message.tool_call,
+            "tool_calls": [_whole(asdict(call), "messages") for call in message.tool_calls],
+        }
+        for message in messages
+    ]
+
+
 def _events(frames: Iterator[dict[str, Any]]) -> Iterator[Delta | Called | Finished]:
     """Frames of the process as events; what is only a sign of life becomes an empty Delta."""
     for frame in frames:
@@ -109,12 +120,13 @@ def _token(data: str, logprob: float, likeliest: Sequence[tuple[str, float]]) ->
 def packed(options: Options) -> dict[str, Any]:
     """Options for the socket."""
     return {
-        "temperature": options.temperature, "top_p": options.top_p, "seed": options.seed, "max_tokens": options.max_tokens,
+        "temperature": options.temperature, "top_p": options.top_p, "top_k": options.top_k, "min_p": options.min_p,
+        "repetition_penalty": options.repetition_penalty, "seed": options.seed, "max_tokens": options.max_tokens,
         "stop": [_check_text(text, "stop") for text in options.stop], "presence_penalty": options.presence_penalty,
         "frequency_penalty": options.frequency_penalty, "logit_bias": list(options.logit_bias.items()),
         "logprobs": options.logprobs, "schema": _whole(options.schema, "response_format"),
         "tools": [_whole(_tool(tool), "tools") for tool in options.tools], "tool_choice": options.tool_choice,
-        "tool": options.tool,
+        "tool": options.tool, "common": options.common,
     }
 
 

@@ -95,6 +95,11 @@ class OnDemandEngine(Engine):
         with self._in_use() as engine:
             yield from engine.embedding(texts, owner=owner)
 
+    def prepare(self, messages: Sequence[Message], *, owner: str = "", common: bool = False) -> None:
+        engine = self._engine
+        if engine is not None:  # nobody is woken for it
+            engine.prepare(messages, owner=owner, common=common)
+
     def busy(self) -> int:
         engine = self._engine
         return max(self._using, engine.busy()) if engine is not None else 0

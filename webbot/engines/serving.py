@@ -43,6 +43,9 @@ class ServingEngine(Engine):
     def embedding(self, texts: Sequence[str | Sequence[int]], *, owner: str = "") -> Iterator[Embeddings | None]:
         yield from self.engines.engine().embedding(texts, owner=owner)
 
+    def prepare(self, messages: Sequence[Message], *, owner: str = "", common: bool = False) -> None:
+        self.engines.engine().prepare(messages, owner=owner, common=common)
+
     def busy(self) -> int:
         return self.engines.engine().busy()
 

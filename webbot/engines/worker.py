@@ -86,6 +86,9 @@ class LlamaWorker(AnsweringWorker):
     def step_seconds(self) -> float:
         return self.runner.step.seconds() if hasattr(self, "runner") else 0.0
 
+    def figures(self) -> dict[str, Any]:
+        return self.runner.figures.taken() if hasattr(self, "runner") else {}
+
     def _abilities(self) -> list[str]:
         missing = set() if self.prompts.speaks_tools else {"tools"}
         if self.vocabulary.grammatical is None:
@@ -138,12 +141,12 @@ class LlamaWorker(AnsweringWorker):
 
         room = self.context - len(prompt)
         limit = min(wish.limit or room, room)
-        if wish.shaping is not None and wish.shaping.closing is not None:
-            wish.shaping.closing.begin(limit)
+        if wish.shaping is not None:
+            wish.shaping.begin(prompt, limit)
         return Request(
             prompt=prompt, limit=limit, owner=asked.get("owner", ""), temperature=wish.temperature,
-            top_p=wish.top_p, uniforms=Uniforms(asked["options"].get("seed")), shaping=wish.shaping,
-            drafts=0 if wish.shaping else self.runner.drafts, common=self._common_in(asked),
+            top_p=wish.top_p, top_k=wish.top_k, min_p=wish.min_p, uniforms=Uniforms(asked["options"].get("seed")), shaping=wish.shaping,
+            drafts=0 if wish.shaping is not None and wish.shaping.waits else self.runner.drafts, common=self._common_in(asked),
         )
 
     def _common_in(self, asked: dict[str, Any]) -> int:

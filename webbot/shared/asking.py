@@ -16,7 +16,7 @@ from typing import Any
 
 from webbot import values
 from webbot.engines.base import Embeddings, Engine, EngineState
-from webbot.errors import Unavailable
+from webbot.errors import Problem, Unavailable
 from webbot.exchange import Coming
 from webbot.messages import Called, Delta, Finished, Message, Options, Queued
 from webbot.modelhost import HostState, answered, frames
@@ -212,6 +212,11 @@ class SharedEngine(Engine):
             return self.asking.value("busy", name=self.name)
         except Unavailable:
             return 0
+
+    def prepare(self, messages: Sequence[Message], *, owner: str = "", common: bool = False) -> None:
+        with contextlib.suppress(Problem):
+            packed = [values.pack(message) for message in messages]
+            self.asking.value("prepare", name=self.name, messages=packed, owner=owner, common=common)
 
     def answer(self, messages: Sequence[Message], options: Options, *, owner: str = "") -> Iterator[Part]:
         return self._parts("answer", options, owner, messages=[values.pack(message) for message in messages])

@@ -97,6 +97,10 @@ class Keeper:
             yield {"value": engine.busy()}
         elif wanted == "count":
             yield {"value": engine.count(request["texts"])}
+        elif wanted == "prepare":
+            messages = [values.unpack(Message, message) for message in request["messages"]]
+            engine.prepare(messages, owner=request["owner"], common=request["common"])
+            yield {"value": None}
         elif wanted == "embed":
             yield from _vectors(engine.embedding(request["texts"], owner=request["owner"]))
         else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from webbot.engines.compute import network as networks
-from webbot.engines.compute.cache import PagedCache
+from webbot.engines.compute.cache import PagedCache, bytes_a_token
 from webbot.engines.compute.launch import Launcher
 from webbot.engines.compute.pages import Pages
 from webbot.engines.compute.runner import Runner
@@ -37,7 +37,8 @@ def assemble(loaded: Loaded, wanted: Wanted) -> Runner:
     count = wanted.parallel * -(-wanted.context // PAGE)
     cache = PagedCache(loaded.model.config, count, PAGE, loaded.device, loaded.precision)
     network = networks.make(loaded.model, cache, wanted.weights)
+    each = bytes_a_token(loaded.model.config, loaded.precision)
     scheduler = Scheduler(wanted.parallel, Pages(count, PAGE), wanted.queue, wanted.queue_owner)
-    runner = Runner(Launcher(network, PAGE, loaded.device, loaded.ends), scheduler, loaded.ends)
+    runner = Runner(Launcher(network, PAGE, loaded.device, loaded.ends, bytes_a_token=each), scheduler, loaded.ends)
     runner.warm_up()
     return runner

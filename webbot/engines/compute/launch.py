@@ -21,6 +21,7 @@ class Flight:
     def __init__(self, step: Step, ids: torch.Tensor | None, choices: Sequence[int | Choice] | None = None,
                  hidden: torch.Tensor | None = None) -> None:
         self.step, self.ids, self._choices, self._hidden = step, ids, choices, hidden
+        self.began = 0.0  # time.monotonic when it was launched
         self.places: dict[Answer, int] = {}
         self._samples: dict[Part, slice] = {}
         samples = tokens = 0
@@ -62,12 +63,12 @@ class Flight:
 
 
 class Launcher:
-    """Gives steps to a device. `size` is that of the cache's pages; `captured` replays steps of one token each, where it can;
-    `ends` are the token ids that end an answer."""
+    """Gives steps to a device. `size` is that of the cache's pages, a token of which takes `bytes_a_token`; `captured` replays
+    steps of one token each, where it can; `ends` are the token ids that end an answer."""
 
     def __init__(self, network: Network, size: int, device: torch.device, ends: frozenset[int] = frozenset(),
-                 captured: Any = None) -> None:
-        self.network, self.device = network, device
+                 captured: Any = None, bytes_a_token: int = 0) -> None:
+        self.network, self.device, self.bytes_a_token = network, device, bytes_a_token
         self._size, self._ends, self._captured = size, ends, captured
 
     @property
@@ -91,11 +92,18 @@ class Launcher:
         if not any(shapings):
             return Flight(step, choose(logits, wishes))
         spread = [shaping for shaping, part in zip(shapings, parts, strict=True) for _ in range(1 + len(part.draft))]
-        return Flight(step, None, choose_shaped(logits, wishes, spread, self._ends))
+        guesses = [guess for part in parts for guess in (None, *part.draft)]
+        return Flight(step, None, choose_shaped(logits, wishes, spread, self._ends, guesses))
 
     def wait(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of the device that torch has in use and that it holds; nothing on a processor."""
+        if self.device.type != "cuda":
+            return {}
+        return {"allocated": torch.cuda.memory_allocated(self.device), "reserved": torch.cuda.memory_reserved(self.device)}
 
     def recover(self) -> None:
         """After a failure: what the device keeps for later is free for others."""

@@ -27,6 +27,11 @@ class Request(Answer):
     began: float = 0.0
     first: float = 0.0
 
+    @property
+    def waits(self) -> bool:
+        """Whether its next step needs the token of the one before on this side."""
+        return self.shaping is not None and self.shaping.waits
+
     def wish(self, ahead: int = 0) -> Wish:
         """For the token `ahead` places after the next one that is chosen."""
         if self.temperature <= 0:

@@ -16,6 +16,7 @@ import torch
 
 from webbot.engines.compute.answer import Part, Step
 from webbot.engines.compute.embedding import Embedding, Text
+from webbot.engines.compute.figures import Figures
 from webbot.engines.compute.launch import Flight, Launcher
 from webbot.engines.compute.request import Request
 from webbot.engines.compute.scheduler import TOO_LONG, Scheduler
@@ -46,6 +47,8 @@ class Runner:
         self.drafts = 0 if launcher.late else DRAFTS  # what is read late cannot be guessed from
         self._piece = float(FIRST_PIECE)
         self._failures = 0  # answers that failed since one ended well
+        self._settled = 0.0  # when the tokens of a step were read last
+        self.figures = Figures(self._now)
         self._stopped = False
         self.step = Computing()
         self.steps = 0  # counts what was computed: it stands still when the model hangs or nothing is asked
@@ -73,6 +76,8 @@ class Runner:
     def cancel(self, request: Request | Embedding) -> None:
         """Frees the pages at the next step, at once when the request still waits. Harmless for a finished one."""
         with self._work:
+            if isinstance(request, Request) and not (request.over or request.cancelled):
+                self._count(request)
             request.cancelled = True
             self._work.notify()
 
@@ -80,6 +85,17 @@ class Runner:
         """How many answers are in work, and how many wait."""
         with self._work:
             return len(self._scheduler.active), self._scheduler.waiting
+
+    def _now(self) -> dict[str, Any]:
+        """What stands at this moment, for `figures`."""
+        pages, scheduler = self._scheduler.pages, self._scheduler
+        memory = self._launcher.memory()
+        held = {"used": pages.used, "kept": pages.kept, "free": pages.free, "size": pages.size,
+                "bytes": pages.size * self._launcher.bytes_a_token}
+        return {
+            "running": len(scheduler.active), "waiting": scheduler.waiting, "preemptions": scheduler.preempted,
+            "evictions": pages.evicted, "pages": held, **({"gpu": memory} if memory else {}),
+        }
 
     @torch.inference_mode()
     def warm_up(self) -> None:
@@ -94,6 +110,7 @@ class Runner:
                 self._compute(step)
                 self._land()
         self._scheduler.forget()
+        self.figures = Figures(self._now)
 
     @torch.inference_mode()
     def _run(self) -> None:
@@ -126,12 +143,16 @@ class Runner:
     def _must_land(self) -> bool:
         """Whether what comes next needs the tokens of the step in flight on this side."""
         with self._work:
-            return any(getattr(answer, "shaping", None) is not None or answer.drafts for answer in self._scheduler.active)
+            return any(answer.drafts or (isinstance(answer, Request) and answer.waits) for answer in self._scheduler.active)
 
     def _compute(self, step: Step) -> None:
         """Launches a step, then reads the tokens of the one before it; its own at once where nothing is gained by waiting."""
-        began, before = time.perf_counter(), self._flight
+        began, before = time.monotonic(), self._flight
         flight = self._launcher.launch(step, before)
+        flight.began = began
+        for part in step.parts:
+            if isinstance(part.answer, Request) and not part.answer.began:
+                part.answer.began = began
         with self._work:
             self._scheduler.advance(step)
         self._flight = None
@@ -142,7 +163,7 @@ class Runner:
             self._flight = flight
         if not (self._launcher.late and step.decodes):
             self._land()
-            self._learn(step, time.perf_counter() - began)
+            self._learn(step, time.monotonic() - began)
 
     def _land(self) -> None:
         """Reads the tokens of the step in flight."""
@@ -153,19 +174,25 @@ class Runner:
     def _settle(self, flight: Flight) -> None:
         """Passes what a step has chosen on to those who asked for it."""
         chosen = flight.read()
+        seconds, self._settled = time.monotonic() - max(flight.began, self._settled), time.monotonic()
+        read, written, drafted = 0, 0, 0
         with self._work:
             for part in flight.step.parts:
                 answer: Any = part.answer
+                drafted += len(part.draft)
+                read += max(min(part.stop, len(answer.prompt)) - part.start, 0)
                 if answer.over or answer.cancelled:
                     continue
                 if part.chooses:
-                    self._write(answer, part, chosen[part])
+                    written += self._write(answer, part, chosen[part])
                     continue
                 self._scheduler.settle(part, [])
                 if isinstance(answer, Text):
                     self._read(answer, part, flight)
                 elif answer.background and part.stop == answer.total:
                     self._end(answer, "stop")
+        parts = sum(part.chooses for part in flight.step.parts)
+        self.figures.step(seconds, read=read, written=written, drafted=drafted, accepted=max(written - parts, 0))
 
     def _read(self, text: Text, part: Part, flight: Flight) -> None:
         if text.embedding.cancelled:
@@ -182,8 +209,9 @@ class Runner:
             if text is not None:
                 self._scheduler.submit(text, again=text.number > 0)
 
-    def _write(self, request: Request, part: Part, chosen: Sequence[int | Choice]) -> None:
-        """Passes tokens on and ends the answer where it ends. Holds the lock."""
+    def _write(self, request: Request, part: Part, chosen: Sequence[int | Choice]) -> int:
+        """Passes tokens on and ends the answer where it ends: how many they were. Holds the lock."""
+        request.first = request.first or self._settled
         kept: list[int] = []
         end: str | Problem = ""
         for number, found in enumerate(chosen):
@@ -204,6 +232,7 @@ class Runner:
         self._scheduler.settle(part, kept)
         if end:
             self._end(request, end)
+        return len(kept)
 
     def _end(self, request: Any, end: str | Problem) -> None:
         """Takes an answer out with how it ended. Holds the lock."""
@@ -211,6 +240,14 @@ class Runner:
         request.events.put(end)
         if not isinstance(end, Problem):
             self._failures = 0
+        self._count(request, failed=isinstance(end, Problem))
+
+    def _count(self, request: Request, *, failed: bool = False) -> None:
+        if not request.background:
+            self.figures.answer(
+                prompt=len(request.prompt), found=request.found, submitted=request.submitted, began=request.began or None,
+                first=request.first or None, ended=time.monotonic(), failed=failed,
+            )
 
     def _learn(self, step: Step, seconds: float) -> None:
         """Fits the size of a piece to the time it should take; short pieces say little."""
