@@ -19,7 +19,8 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 usage() {
   cat <<'END'
 Usage: ./run_webbot.sh [options]              starts the server at https://localhost:8443
-       ./run_webbot.sh COMMAND [arguments]    chat, transcribe, models, store, people, doctor, settings, certs, version
+       ./run_webbot.sh COMMAND [arguments]    chat, transcribe, models, store, people, bench, doctor, settings,
+                                            certs, version
 
   --lan                  let phones and other machines in: all interfaces, for people you invite, a help page for phones
   --port PORT            another port than 8443

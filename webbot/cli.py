@@ -1,4 +1,4 @@
-"""The command line: `python -m webbot serve`, chat, transcribe, models, store, doctor, settings, certs, version.
+"""The command line: `python -m webbot serve`, chat, transcribe, models, store, people, bench, doctor, settings, certs, version.
 
 Every setting is an option. Exit status: 0 well, 1 it did not work (one line says why), 2 wrong use or a wrong setting.
 """
@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     _models_options(add("models", models, "List, pull, use, remove and examine models."))
     _store_options(add("store", store, "Copy, back up, restore and check what is kept.", with_settings=False), shared)
     _people_options(add("people", people, "Who uses this server: invite, list and remove people.", with_settings=False), shared)
+    _bench_options(add("bench", bench, "Measure how fast a model answers here, against transformers and the limit of the memory.",
+                       with_settings=False))
     looking = add("doctor", doctor, "Look at what this machine lacks, and say the remedy.")
     looking.add_argument("--json", action="store_true", help="for programs: a list of {what, remedy, needed}")
     looking.add_argument("--running", action="store_true", help="beside a server that runs: leave its ports and torch alone")
@@ -124,6 +126,25 @@ def _people_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentPa
     add("revoke", "Revoke an API key of somebody.", "name", "key")
 
 
+def _bench_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--model", dest="setting_model", metavar="NAME-OR-PATH",
+                      help="a name from `python -m webbot models`, or a folder; without it the one that answers")
+    what.add_argument("--shape", choices=["1b"], help="Llama 3.2 1B's published shape with random weights: nothing is downloaded")
+    for name, choices in (("device", ["auto", "cpu", "cuda"]), ("precision", ["auto", "float32", "bfloat16"])):
+        parser.add_argument(f"--{name}", dest=f"setting_{name}", choices=choices, help="as the setting of this name")
+    parser.add_argument("--threads", dest="setting_threads", metavar="THREADS", help="as the setting of this name")
+    parser.add_argument("--weights", choices=["auto", "plain", "int8", "int4"], default="auto",
+                        help="how the engine holds the weights; transformers has them as they are")
+    parser.add_argument("--streams", metavar="N,N,...", help="answers at once, such as 1,4,16; 64@1000: with prompts of 1000")
+    parser.add_argument("--context", type=int, default=200, metavar="TOKENS", help="tokens of the prompts (200)")
+    parser.add_argument("--tokens", type=int, default=0, help="tokens that each answer writes (128 on a GPU, 64 on a processor)")
+    parser.add_argument("--quick", action="store_true", help="a small run of some seconds, against plain generate only")
+    parser.add_argument("--check", action="store_true",
+                        help="look first whether tokens, logits and kernels are right; the exit status is 1 if not")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="write bench.json, bench.md and bench.svg (a picture) there")
+
+
 def _settings_options() -> argparse.ArgumentParser:
     """Each row of the table of settings as an option; only what is given overrides the environment."""
     parser = argparse.ArgumentParser(add_help=False)
@@ -187,6 +208,12 @@ def people(given: argparse.Namespace) -> int:
     from webbot import people_command
 
     return people_command.run(given, _settings(given))
+
+
+def bench(given: argparse.Namespace) -> int:
+    from webbot import bench_command
+
+    return bench_command.run(given, _settings(given))
 
 
 def doctor(given: argparse.Namespace) -> int:
