@@ -114,7 +114,7 @@ def test_a_model_larger_than_the_memory_is_refused_with_figures(models, tmp_path
     status, _, err = models("use", "mine", "--model-memory", "0.3", "--context", "1024", "--precision", "bfloat16")
     assert status == 1
     assert "models may take 0.3 GB here (WEBBOT_MODEL_MEMORY)" in err
-    assert "mine (0.5 GB)" in err or "mine needs 0.5 GB" in err
+    assert "mine (0.4 GB)" in err or "mine needs 0.4 GB" in err
     assert choice.kept(Settings(data=tmp_path / "data")) == ""
 
 

@@ -212,7 +212,7 @@ def _language_model(settings: Settings) -> Finding:
                        "There is no such folder or file. `python -m webbot models` lists what is here.")
     try:
         needed = plan.need(chosen, settings)
-        plan.check({chosen.name: needed}, settings)
+        plan.check({chosen.name: plan.least(chosen, settings)}, settings)
     except Problem as problem:
         return Finding(f"Language model {chosen.name}", str(problem))
     return Finding(f"Language model {chosen.name}: needs {needed / 1e9:.1f} of {there.total / 1e9:.1f} GB {where}")

@@ -16,6 +16,7 @@ from webbot.engines.gguf import GgufEngine
 from webbot.engines.local import LocalEngine
 from webbot.engines.remote import RemoteEngine, list_models
 from webbot.errors import SettingsError
+from webbot.models import catalog, plan
 from webbot.models.catalog import Found
 from webbot.models.fleet import Fleet
 from webbot.models.hearing import Hearing
@@ -88,12 +89,19 @@ def fleet(settings: Settings, hearing: Hearing | None) -> Fleet:
     """Every language model. With the echo engine there is no other."""
     fixed = {"echo": _in_line(settings, EchoEngine(settings.context, pause=0.02))} if settings.engine == "echo" else {}
     beside = hearing.needs if hearing is not None else dict
-    return Fleet(settings, partial(_started, settings), list(_upstreams(settings)), fixed=fixed, beside=beside)
+    return Fleet(settings, partial(_started, settings, hearing), list(_upstreams(settings)), fixed=fixed, beside=beside)
 
 
-def _started(settings: Settings, found: Found) -> Engine:
+def _started(settings: Settings, hearing: Hearing | None, found: Found) -> Engine:
     """A model of this machine with the line in front of it: both are there while the model is in memory."""
-    return _in_line(settings, language_model(settings, found))
+    return _in_line(settings, language_model(settings, found, _unheard(settings, hearing) if hearing is not None else 0))
+
+
+def _unheard(settings: Settings, hearing: Hearing) -> int:
+    """The bytes that the speech model is going to take: 0 once it is there."""
+    if hearing.current.starter and weights.known(settings.speech_model):
+        return plan.need(catalog.find(settings.speech_model, settings), settings)
+    return sum(hearing.needs().values()) if hearing.current.state().status != "ready" else 0
 
 
 def _in_line(settings: Settings, engine: Engine, parallel: int = 0) -> FairEngine:
@@ -101,8 +109,8 @@ def _in_line(settings: Settings, engine: Engine, parallel: int = 0) -> FairEngin
     return FairEngine(engine, parallel or settings.parallel, settings.queue, settings.queue_owner, background={titling.OWNER})
 
 
-def language_model(settings: Settings, found: Found) -> Engine:
-    """Starts the process of a model that is on this machine."""
+def language_model(settings: Settings, found: Found, others: int = 0) -> Engine:
+    """Starts the process of a model that is on this machine. `others` are bytes for models that are still to be loaded."""
     shared: dict[str, Any] = {
         "name": found.title, "starter": found.starter, "context": settings.context, "parallel": settings.parallel,
         "queue": settings.queue, "queue_owner": settings.queue_owner, "threads": settings.threads,
@@ -111,7 +119,7 @@ def language_model(settings: Settings, found: Found) -> Engine:
     if found.kind == "gguf":
         return GgufEngine(found.path, gpu_layers=settings.gpu_layers if settings.device != "cpu" else 0, **shared)
     return LocalEngine(found.path, device=settings.device, precision=settings.precision, weights=settings.weights,
-                       cache_memory=settings.cache_memory, **shared)
+                       cache_memory=settings.cache_memory, spare=plan.spare(settings, others), **shared)
 
 
 def check(settings: Settings) -> None:

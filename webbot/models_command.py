@@ -192,7 +192,7 @@ def _use_now(name: str, settings: Settings) -> int:
 
 def _needs(found: Found, settings: Settings) -> dict[str, int]:
     """What the models take together that a server would load at its start."""
-    needs = {found.name: plan.need(found, settings)}
+    needs = {found.name: plan.least(found, settings)}
     if settings.speech and (hears := weights.find(settings.speech_model, settings.models)) is not None:
         needs |= {other.name: plan.need(other, settings) for other in catalog.here(settings) if other.path == hears.path}
     return needs

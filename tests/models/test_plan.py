@@ -8,6 +8,7 @@ import gguf
 import numpy as np
 import pytest
 
+from webbot.engines.compute import planning
 from webbot.errors import NoMemory, Unusable
 from webbot.models import catalog, gguf_header, memory, plan, shape
 from webbot.models.catalog import Found
@@ -113,6 +114,60 @@ def test_the_example_of_the_docstring(tmp_path):
     needed = plan.need(found, settings(tmp_path, precision="bfloat16"))
     assert needed == 1_235_814_400 * 2 + (8192 + 7 * 1024) * 32_768 + 400_000_000 == 3_374_945_280
     assert "= 3.4 GB" in plan.__doc__
+
+
+@pytest.mark.parametrize(("weights", "size"), [
+    ("plain", 2_471_628_800), ("int8", 262_668_288 * 2 + 973_146_112), ("int4", 262_668_288 * 2 + 973_146_112 * 5 // 8),
+])
+def test_weights_in_fewer_bits(tmp_path, weights, size):
+    found = Found(name="llama-3.2-1b", title="Llama", entry=entry_of("llama-3.2-1b"))
+    chosen = settings(tmp_path, precision="bfloat16", weights=weights, context=1024, parallel=1)
+    assert plan.need(found, chosen) == size + 1024 * 32_768 + 400_000_000
+
+
+def test_the_tables_of_a_folder_keep_their_width(tmp_path):
+    assert shape.of(catalog.STARTER).embedded == 4096 * 384
+    found = Found(name="starter", title="Starter", path=catalog.STARTER)
+    chosen = settings(tmp_path, weights="int8", context=512, parallel=1)
+    assert plan.need(found, chosen) == 4 * 4096 * 384 + (13_375_872 - 4096 * 384) + 4 * 512 * 3072 + 400_000_000
+
+
+def test_what_is_planned_on_a_gpu_is_what_fits_there(smi, tmp_path):
+    """The window is whole where the need is there, and never refused where the least is."""
+    found, beside = Found(name="llama-3.2-3b", title="Llama", entry=entry_of("llama-3.2-3b")), 700_000_000
+    for weights in ("plain", "int8", "int4"):
+        smi("8192, 8000, 8.6\\n")
+        chosen = settings(tmp_path, device="auto", precision="auto", weights=weights)
+        held = planning.weight_bytes(3_212_749_824, 128_256 * 3072, 2, weights)
+
+        def fit(total, held=held, chosen=chosen):
+            return planning.fit(free=total - 600_000_000 - held, bytes_a_token=114_688, window=8192, parallel=8, gpu=True,
+                                spare=plan.spare(chosen, beside))
+
+        need, least = plan.need(found, chosen), plan.least(found, chosen)
+        assert fit(need + beside).tokens == 8192 + 7 * 1024 and fit(need + beside).window == 8192
+        assert fit(least + beside).window == 512
+        with pytest.raises(Unusable):
+            fit(least + beside - 16 * 114_688)
+        assert plan.most(found, chosen) == max(need, 8192 << 20), "a small card is taken as a whole"
+
+
+def test_a_large_gpu_has_room_for_others(smi, tmp_path):
+    smi("143360, 143000, 9.0\\n")
+    found = Found(name="llama-3.2-1b", title="Llama", entry=entry_of("llama-3.2-1b"))
+    chosen = settings(tmp_path, device="auto", precision="auto")
+    process = 600_000_000 + planning.reserve(8, gpu=True)
+    assert plan.most(found, chosen) == 2_471_628_800 + 4 * 8 * 8192 * 32_768 + process
+    limited = settings(tmp_path, device="auto", precision="auto", cache_memory=1, model_memory=20)
+    assert plan.most(found, limited) - 2_471_628_800 - process == 10**9 // 32_768 * 32_768
+    assert plan.spare(limited, 7) == (143_360 << 20) - 20 * 10**9 + 7
+    assert plan.spare(chosen, 7) == 7
+
+
+def test_on_a_processor_only_the_need_is_held(tmp_path):
+    found = Found(name="llama-3.2-1b", title="Llama", entry=entry_of("llama-3.2-1b"))
+    chosen = settings(tmp_path)
+    assert plan.most(found, chosen) == plan.need(found, chosen) > plan.least(found, chosen)
 
 
 def test_a_gguf_file(tmp_path):

@@ -141,8 +141,6 @@ class LlamaWorker(AnsweringWorker):
 
         room = self.context - len(prompt)
         limit = min(wish.limit or room, room)
-        if wish.shaping is not None:
-            wish.shaping.begin(prompt, limit)
         return Request(
             prompt=prompt, limit=limit, owner=asked.get("owner", ""), temperature=wish.temperature,
             top_p=wish.top_p, top_k=wish.top_k, min_p=wish.min_p, uniforms=Uniforms(asked["options"].get("seed")), shaping=wish.shaping,
@@ -199,6 +197,7 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--weights", default="auto")
     parser.add_argument("--cache-memory", type=float, default=0.0)
+    parser.add_argument("--spare", type=int, default=0)
     parser.add_argument("--context", type=int, default=8192)
     parser.add_argument("--parallel", type=int, default=8)
     parser.add_argument("--queue", type=int, default=64)

@@ -36,7 +36,7 @@ def of(found: Found, settings: Settings) -> dict[str, Any]:
     if found.path is not None and found.kind != "speech":
         facts |= _shape(found.path)
     try:
-        plan.check({found.name: facts["needs"]}, settings)
+        plan.check({found.name: plan.least(found, settings)}, settings)
     except Problem as problem:
         facts |= {"fits": False, "reason": str(problem)}
     return facts

@@ -19,7 +19,8 @@ class Entry:
     """A model that can be brought here by name. Of `sources` the first that may be read is taken; `size` is in bytes.
 
     Whisper comes from openai's own server: `weights` is its name there, which stands for one SHA-256 (speech.weights).
-    `parameters`, `cached` (the numbers that its cache holds for a token) and `window` are its shape, known before it is here.
+    `parameters`, `embedded` of them in the table of tokens, `cached` (the numbers that its cache holds for a token) and `window`
+    are its shape, known before it is here.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Entry:
     weights: str = ""
     size: int = 0
     parameters: int = 0
+    embedded: int = 0
     cached: int = 0
     window: int = 0
 
@@ -41,7 +43,7 @@ class Entry:
 ENTRIES = (
     Entry(
         name="llama-3.2-1b", title="Llama 3.2 1B", size=2_488_000_000, parameters=1_235_814_400,
-        cached=2 * 16 * 8 * 64, window=131_072,
+        embedded=128_256 * 2048, cached=2 * 16 * 8 * 64, window=131_072,
         sources=(
             Source("meta-llama/Llama-3.2-1B-Instruct", "9213176726f574b556790deb65791e0c5aa438b6"),
             Source("unsloth/Llama-3.2-1B-Instruct", "5a8abab4a5d6f164389b1079fb721cfab8d7126c"),
@@ -49,7 +51,7 @@ ENTRIES = (
     ),
     Entry(
         name="llama-3.2-3b", title="Llama 3.2 3B", size=6_443_000_000, parameters=3_212_749_824,
-        cached=2 * 28 * 8 * 128, window=131_072,
+        embedded=128_256 * 3072, cached=2 * 28 * 8 * 128, window=131_072,
         sources=(
             Source("meta-llama/Llama-3.2-3B-Instruct", "0cb88a4f764b7a12671c53f0838cd831a0843b95"),
             Source("unsloth/Llama-3.2-3B-Instruct", "006f5dcd1393c3add266de40994ba96225e9689d"),

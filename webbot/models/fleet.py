@@ -148,7 +148,7 @@ class Fleet:
         speech model find no room together."""
         if found.path is not None:
             manifest.check(found.path)
-        plan.check({**self._beside(), found.name: plan.need(found, self.settings)}, self.settings)
+        plan.check({**self._beside(), found.name: plan.least(found, self.settings)}, self.settings)
 
     @contextmanager
     def _admitted(self, found: Found) -> Iterator[None]:
@@ -164,7 +164,7 @@ class Fleet:
         total = plan.room(self.settings).total
         while True:
             awake = [(other, engine) for other, engine in list(self.members.values()) if engine.awake and other is not found]
-            if own + sum(plan.need(other, self.settings) for other, _ in awake) <= total:
+            if not awake or own + sum(plan.most(other, self.settings) for other, _ in awake) <= total:
                 return
             idle = sorted((engine for _, engine in awake if engine.idle_for() > IDLE_SECONDS), key=lambda engine: engine.used)
             if not any(engine.sleep() for engine in idle):

@@ -19,11 +19,13 @@ FILE_TYPES = {
     "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29:
     "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0",
 }
+TABLES = ("embed_tokens.weight", "lm_head.weight")  # as the architectures that are served name them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """`cached` are the numbers that the cache holds for a token: keys and values of all layers. `window` is in tokens."""
+    """`cached` are the numbers that the cache holds for a token: keys and values of all layers. `window` is in tokens. `embedded`
+    of the parameters are those of the tables that stand at both ends."""
 
     architecture: str
     parameters: int
@@ -32,6 +34,7 @@ class Shape:
     quantisation: str
     template: bool
     licence: str = ""
+    embedded: int = 0
 
 
 def of(model: Path) -> Shape:
@@ -71,20 +74,24 @@ def _of_folder(folder: Path) -> Shape:
     head_size = _number(config, "head_dim") or _number(config, "hidden_size") // heads
     windows = [limit for name in ("max_position_embeddings", "sliding_window") if (limit := _number(config, name))]
     names = config.get("architectures")
+    numbers = _numbers(folder)
     return Shape(
         architecture=str(names[0]) if isinstance(names, list) and names else str(config.get("model_type", "")),
-        parameters=sum(_numbers(file) for file in folders.weights(folder)),
+        parameters=sum(numbers.values()), embedded=sum(count for name, count in numbers.items() if name.endswith(TABLES)),
         cached=2 * _number(config, "num_hidden_layers") * key_heads * head_size, window=min(windows, default=0),
         quantisation=str(config.get("dtype") or config.get("torch_dtype") or ""), template=_has_template(folder),
     )
 
 
-def _numbers(file: Path) -> int:
-    """How many numbers a safetensors file holds."""
-    try:
-        return sum(tensor.numbers for tensor in tensors.read(file).values())
-    except OSError:
-        raise Unusable("{file} cannot be read.", file=str(file)) from None
+def _numbers(folder: Path) -> dict[str, int]:
+    """How many numbers each tensor of a folder holds."""
+    counts: dict[str, int] = {}
+    for file in folders.weights(folder):
+        try:
+            counts |= {name: tensor.numbers for name, tensor in tensors.read(file).items()}
+        except OSError:
+            raise Unusable("{file} cannot be read.", file=str(file)) from None
+    return counts
 
 
 def _number(config: dict[str, Any], name: str) -> int:
