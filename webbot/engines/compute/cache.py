@@ -18,13 +18,14 @@ from webbot.engines.compute.batch import Batch
 
 
 class PagedCache(Cache):
-    """`pages` pages of `size` tokens. `keys` and `values` hold for each layer [key heads, places, head size]. `kernels` are
+    """`pages` pages of `size` tokens, and behind them a `scratch` one for rows that no answer needs. `keys` and `values` hold for each layer [key heads, places, head size]. `kernels` are
     Triton's, or None where torch does everything."""
 
     def __init__(self, config: PreTrainedConfig, pages: int, size: int, device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(layers=[])
         layers, key_heads, head_size = shape(config)
-        self._shape = (layers, 2, key_heads, pages * size, head_size)
+        self._shape = (layers, 2, key_heads, (pages + 1) * size, head_size)
+        self.scratch = pages
         self.size, self.device, self.dtype = size, device, dtype
         self.pool = torch.empty(self._shape, device=device, dtype=dtype)
         self.kernels = kernels.of(device, dtype) if kernels.usable(device, dtype) else None

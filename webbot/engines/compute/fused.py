@@ -18,6 +18,7 @@ from webbot.engines.compute.cache import PagedCache, shape
 from webbot.engines.compute.held import Held
 from webbot.engines.compute.kernels.plain import ACTIVATIONS
 from webbot.engines.compute.linear import hold, hold_head
+from webbot.engines.compute.norm import Norm
 from webbot.engines.compute.operators import Heads, KernelOperators, Operators, TorchOperators
 from webbot.engines.compute.rope import Rope, steady
 
@@ -37,8 +38,8 @@ class Layer:
     gate_up: Held
     down: Held
     kind: str  # of activation
-    middle: torch.Tensor  # the weight of the norm between attention and network
-    after: torch.Tensor  # that of the next layer's first norm, or of the last one
+    middle: Norm  # between attention and network
+    after: Norm  # the next layer's first one, or the last one of all
 
 
 class Fused:
@@ -49,13 +50,12 @@ class Fused:
         assert fits(model)
         self._cache, decoder = cache, model.base_model
         self._embedding = decoder.embed_tokens.weight.detach()
-        self._eps: float = decoder.norm.variance_epsilon
         window = min(model.config.max_position_embeddings, cache.pool.shape[3])
         rope = Rope(decoder.rotary_emb, window, self._embedding)
         self._operators: Operators = (
             TorchOperators(rope, cache) if cache.kernels is None else KernelOperators(rope, cache, cache.kernels))
-        befores = [layer.input_layernorm.weight.detach() for layer in decoder.layers]
-        self._first, afters = befores[0], [*befores[1:], decoder.norm.weight.detach()]
+        norms = [Norm(layer.input_layernorm) for layer in decoder.layers]
+        self._first, afters = norms[0], [*norms[1:], Norm(decoder.norm)]
         self._layers: list[Layer] = []
         for number, after in enumerate(afters):
             self._layers.append(_take(model.config, decoder.layers[number], number, after, how, cache.device))
@@ -77,14 +77,14 @@ class Fused:
         steps = self._operators
         steps.begin(batch)
         residual = self._embedding.index_select(0, batch.ids)
-        x = steps.norm(residual, self._first, self._eps)
+        x = steps.norm(self._first, residual)
         for layer in self._layers:
             seen = steps.look(layer.heads, layer.qkv(x))
             if samples is not None and layer is self._layers[-1]:
                 seen, residual = seen.index_select(0, samples), residual.index_select(0, samples)
-            x, residual = steps.add_norm(layer.out, seen, residual, layer.middle, self._eps)
+            x, residual = steps.add_norm(layer.middle, layer.out, seen, residual)
             inner = steps.gate(layer.gate_up(x), layer.kind)
-            x, residual = steps.add_norm(layer.down, inner, residual, layer.after, self._eps)
+            x, residual = steps.add_norm(layer.after, layer.down, inner, residual)
         return x
 
 
@@ -94,11 +94,10 @@ def fits(model: Any) -> bool:
     if config.model_type not in KINDS or not steady(config):
         return False
     activation = getattr(config, "hidden_act", None)
-    eps = getattr(decoder.norm, "variance_epsilon", None)
-    return activation in ACTIVATIONS and eps is not None and all(_known(layer, eps) for layer in decoder.layers)
+    return activation in ACTIVATIONS and _is_norm(decoder.norm) and all(_known(layer) for layer in decoder.layers)
 
 
-def _known(layer: nn.Module, eps: float) -> bool:
+def _known(layer: nn.Module) -> bool:
     children = {name for name, child in layer.named_children() if not isinstance(child, nn.Dropout)}
     if children != LAYER:
         return False
@@ -109,21 +108,24 @@ def _known(layer: nn.Module, eps: float) -> bool:
     inner = {name for name, child in network.named_children() if isinstance(child, nn.Linear)}
     norms = [layer.input_layernorm, layer.post_attention_layernorm, *(getattr(attention, name) for name in others & HEAD_NORMS)]
     return ((matrices, inner) in (APART, MERGED) and others in (set(), HEAD_NORMS)
-            and all(getattr(norm, "variance_epsilon", None) == eps for norm in norms))
+            and all(_is_norm(norm) for norm in norms))
 
 
-def _take(config: Any, layer: Any, number: int, after: torch.Tensor, how: str, device: torch.device) -> Layer:
+def _is_norm(module: Any) -> bool:
+    return hasattr(module, "variance_epsilon") and [name for name, _ in module.named_parameters()] == ["weight"]
+
+
+def _take(config: Any, layer: Any, number: int, after: Norm, how: str, device: torch.device) -> Layer:
     attention, network = layer.self_attn, layer.mlp
     _, key_heads, size = shape(config)
     query_norm, key_norm = getattr(attention, "q_norm", None), getattr(attention, "k_norm", None)
     heads = Heads(
         layer=number, count=config.num_attention_heads, keys=key_heads, size=size, scale=attention.scaling,
-        turned=bool(getattr(attention, "use_rope", True)), eps=layer.input_layernorm.variance_epsilon,
-        query_weight=None if query_norm is None else query_norm.weight.detach(),
-        key_weight=None if key_norm is None else key_norm.weight.detach(),
+        turned=bool(getattr(attention, "use_rope", True)), query_norm=None if query_norm is None else Norm(query_norm),
+        key_norm=None if key_norm is None else Norm(key_norm),
     )
     return Layer(
-        heads=heads, kind=config.hidden_act, middle=layer.post_attention_layernorm.weight.detach(), after=after,
+        heads=heads, kind=config.hidden_act, middle=Norm(layer.post_attention_layernorm), after=after,
         qkv=hold(*_merged(attention, "qkv_proj", ("q_proj", "k_proj", "v_proj")), how, device=device),
         out=hold(*_merged(attention, "o_proj"), how, device=device),
         gate_up=hold(*_merged(network, "gate_up_proj", ("gate_proj", "up_proj")), how, device=device),

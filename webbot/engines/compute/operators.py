@@ -15,13 +15,13 @@ from webbot.engines.compute.batch import Batch
 from webbot.engines.compute.cache import PagedCache
 from webbot.engines.compute.held import Held
 from webbot.engines.compute.kernels.plain import ACTIVATIONS
+from webbot.engines.compute.norm import Norm
 from webbot.engines.compute.rope import Rope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heads:
-    """One layer's attention. `turned` says whether positions turn its keys and queries; the weights [head size] norm each head
-    before that."""
+    """One layer's attention. `turned` says whether positions turn its keys and queries; the norms are for each head, before."""
 
     layer: int
     count: int
@@ -29,20 +29,19 @@ class Heads:
     size: int
     scale: float
     turned: bool
-    eps: float
-    query_weight: torch.Tensor | None
-    key_weight: torch.Tensor | None
+    query_norm: Norm | None
+    key_norm: Norm | None
 
 
 class Operators(Protocol):
     def begin(self, batch: Batch) -> None:
         """Comes before the layers of each step, after the cache's `plan`."""
 
-    def norm(self, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-        """x [tokens, width] divided by its root mean square, times `weight` [width]."""
+    def norm(self, norm: Norm, x: torch.Tensor) -> torch.Tensor:
+        """x [tokens, width] divided by its root mean square, times the norm's weight."""
 
     def add_norm(
-        self, linear: Held, x: torch.Tensor, residual: torch.Tensor, weight: torch.Tensor, eps: float,
+        self, norm: Norm, linear: Held, x: torch.Tensor, residual: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The norm of linear(x) + residual, and the sum. `residual` may be overwritten."""
 
@@ -58,35 +57,28 @@ class TorchOperators:
 
     def __init__(self, rope: Rope, cache: PagedCache) -> None:
         self._rope, self._cache = rope, cache
-        self._floors: dict[float, torch.Tensor] = {}
 
     def begin(self, batch: Batch) -> None:
         self._sight = self._cache.sight
         self._cos = self._rope.cos.index_select(0, batch.positions)[:, None]
         self._lean = self._rope.lean.index_select(0, batch.positions)[:, None]
 
-    def norm(self, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-        floor = self._floors.get(eps)
-        if floor is None:
-            floor = self._floors[eps] = torch.tensor(eps**0.5, device=x.device)
-        length = torch.linalg.vector_norm(x, 2, -1, True, dtype=torch.float32)
-        root = length.mul_(x.shape[-1] ** -0.5).hypot_(floor)  # of mean(x^2) + eps
-        return (x / root).to(x.dtype).mul_(weight)
+    def norm(self, norm: Norm, x: torch.Tensor) -> torch.Tensor:
+        return norm(x)
 
     def add_norm(
-        self, linear: Held, x: torch.Tensor, residual: torch.Tensor, weight: torch.Tensor, eps: float,
+        self, norm: Norm, linear: Held, x: torch.Tensor, residual: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         linear.add(x, residual)
-        return self.norm(residual, weight, eps), residual
+        return norm(residual), residual
 
     def look(self, heads: Heads, qkv: torch.Tensor) -> torch.Tensor:
         tokens, size = len(qkv), heads.size
         parts = qkv.view(tokens, -1, size)
         turning = parts.narrow(1, 0, heads.count + heads.keys)
-        if heads.query_weight is not None and heads.key_weight is not None:
-            for first, count, weight in ((0, heads.count, heads.query_weight), (heads.count, heads.keys, heads.key_weight)):
-                part = parts.narrow(1, first, count)
-                part.copy_(self.norm(part, weight, heads.eps))
+        if heads.query_norm is not None and heads.key_norm is not None:
+            for norm, part in zip((heads.query_norm, heads.key_norm), turning.split((heads.count, heads.keys), 1), strict=True):
+                part.copy_(norm(part))
         if heads.turned:
             rolled = turning.roll(size // 2, -1)
             turning.mul_(self._cos).addcmul_(rolled, self._lean)
@@ -111,21 +103,23 @@ class KernelOperators:
     def begin(self, batch: Batch) -> None:
         self._batch, self._sight = batch, self._cache.sight
 
-    def norm(self, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-        normed: torch.Tensor = self._kernels.rms_norm(x, weight, eps)
+    def norm(self, norm: Norm, x: torch.Tensor) -> torch.Tensor:
+        normed: torch.Tensor = self._kernels.rms_norm(x, norm.weight, norm.eps)
         return normed
 
     def add_norm(
-        self, linear: Held, x: torch.Tensor, residual: torch.Tensor, weight: torch.Tensor, eps: float,
+        self, norm: Norm, linear: Held, x: torch.Tensor, residual: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        both: tuple[torch.Tensor, torch.Tensor] = self._kernels.rms_norm(linear(x), weight, eps, residual)
+        both: tuple[torch.Tensor, torch.Tensor] = self._kernels.rms_norm(linear(x), norm.weight, norm.eps, residual)
         return both
 
     def look(self, heads: Heads, qkv: torch.Tensor) -> torch.Tensor:
         cos, sin = (self._rope.cos, self._rope.sin) if heads.turned else self._still
+        norms = (None, None, 0.0) if heads.query_norm is None or heads.key_norm is None else (
+            heads.query_norm.weight, heads.key_norm.weight, heads.query_norm.eps)
         query = self._kernels.rope_write(
             qkv, cos, sin, self._batch.positions, self._batch.places, self._cache.keys[heads.layer],
-            self._cache.values[heads.layer], heads.count, heads.keys, heads.query_weight, heads.key_weight, heads.eps,
+            self._cache.values[heads.layer], heads.count, heads.keys, *norms,
         )
         return self._sight.attend(heads.layer, query, heads.scale).reshape(len(qkv), heads.count * heads.size)
 
