@@ -132,7 +132,7 @@ def test_the_next_turn_finds_the_conversation_in_the_cache(local):
     *_, finished = local.answer(asked, GREEDY, owner="ada")
     text = "".join(getattr(event, "text", "") for event in local.answer(asked, GREEDY, owner="ada"))
     *_, second = local.answer(messages(asked[1].text, text, "What is my name?"), GREEDY, owner="ada")
-    assert second.usage.cached_tokens >= finished.usage.prompt_tokens
+    assert second.usage.cached_tokens > finished.usage.prompt_tokens - 16  # whole pages
     *_, other = local.answer(messages(asked[1].text, text, "What is my name?"), GREEDY, owner="eve")
     assert other.usage.cached_tokens == 0
 

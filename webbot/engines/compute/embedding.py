@@ -55,7 +55,7 @@ class Embedding:
     def take(self, text: Text, start: int, hidden: torch.Tensor) -> bool:
         """`hidden` [tokens, hidden size] are the last hidden states of a text's tokens from `start` on. True at its end."""
         counted = hidden[max(0, self.skipped - start) :].float().sum(0)
-        text.sum = counted if text.sum is None else text.sum + counted
+        text.sum = counted if not start or text.sum is None else text.sum + counted  # it may be read anew
         if start + len(hidden) < len(text.prompt):
             return False
         mean = text.sum / (len(text.prompt) - self.skipped)

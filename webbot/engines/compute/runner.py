@@ -71,6 +71,8 @@ class Runner:
             else:
                 request.submitted = time.monotonic()
                 self._scheduler.submit(request)
+                if request.shaping is not None:
+                    request.shaping.begin(request.prompt, request.limit)  # which may be less than what was asked for
             self._work.notify()
 
     def cancel(self, request: Request | Embedding) -> None:
@@ -94,7 +96,7 @@ class Runner:
                 "bytes": pages.size * self._launcher.bytes_a_token}
         return {
             "running": len(scheduler.active), "waiting": scheduler.waiting, "preemptions": scheduler.preempted,
-            "evictions": pages.evicted, "pages": held, **({"gpu": memory} if memory else {}),
+            "evictions": pages.evicted, "conversations": pages.texts, "pages": held, **({"gpu": memory} if memory else {}),
         }
 
     @torch.inference_mode()
