@@ -18,8 +18,8 @@ from webbot.engines.compute.batch import Batch
 
 
 class PagedCache(Cache):
-    """`pages` pages of `size` tokens, and behind them a `scratch` one for rows that no answer needs. `keys` and `values` hold for each layer [key heads, places, head size]. `kernels` are
-    Triton's, or None where torch does everything."""
+    """`pages` pages of `size` tokens, and behind them a `scratch` one for rows that no answer needs. `keys` and `values` hold for
+    each layer [key heads, places, head size]. `kernels` are Triton's, or None where torch does everything."""
 
     def __init__(self, config: PreTrainedConfig, pages: int, size: int, device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(layers=[])

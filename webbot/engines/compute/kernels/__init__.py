@@ -1,8 +1,9 @@
 """Triton's kernels, and the same in torch. Importing this imports neither Triton nor a compiler.
 
 `of(device, dtype)` gives the functions: `rms_norm`, `rope_write`, `gate`, `decode`, `prefill`; `plain` describes them. What is
-not covered: processors, cards before compute capability 7.0, machines without a C compiler (Triton builds the small program that
-starts a kernel with it). There torch's own operators do the same in more launches.
+not covered: processors, cards before compute capability 8.0 (for those Triton multiplies without tensor cores, and needs more
+shared memory than there is), machines without a C compiler (Triton builds the small program that starts a kernel with it). There
+torch's own operators do the same in more launches.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import torch
 
 from webbot.engines.compute.kernels import plain
 
+LEAST_CAPABILITY = (8, 0)
+DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 log = logging.getLogger(__name__)
 
 
-def of(device: torch.device, dtype: torch.dtype) -> ModuleType:
-    """The module with the fastest functions that this device can compute numbers of this type with."""
+def of(device: torch.device, dtype: torch.dtype = torch.float32) -> ModuleType:
+    """The module with the fastest functions that compute numbers of this type there."""
     if not usable(device, dtype):
         return plain
     from webbot.engines.compute.kernels import launched
@@ -29,12 +32,11 @@ def of(device: torch.device, dtype: torch.dtype) -> ModuleType:
     return launched
 
 
-def usable(device: torch.device, dtype: torch.dtype = torch.float16) -> bool:
+def usable(device: torch.device, dtype: torch.dtype = torch.float32) -> bool:
     """Whether Triton's kernels run there. Tried once for each device; a failure is logged in one sentence."""
-    if device.type != "cuda" or torch.version.hip:
+    if device.type != "cuda" or torch.version.hip or dtype not in DTYPES:
         return False
-    least = (8, 0) if dtype is torch.bfloat16 else (7, 0)
-    return torch.cuda.get_device_capability(device) >= least and _launches(device.index or 0)
+    return torch.cuda.get_device_capability(device) >= LEAST_CAPABILITY and _launches(device.index or torch.cuda.current_device())
 
 
 @cache

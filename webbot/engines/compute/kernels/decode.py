@@ -12,10 +12,10 @@ import triton.language as tl
 
 from webbot.engines.compute.kernels.device import precision, processors
 
-# (bytes of a key at most, keys of a turn, turns in flight): keys and values of all turns in flight stay within the 64 KiB of
-# shared memory that every card since Turing has, and a program still has 32 KiB on their way: two programs on each processor keep
-# a memory of 4.8 TB/s busy (bytes on their way = bandwidth x latency, some 4 MB).
-TURNS = ((128, 64, 3), (256, 64, 2), (512, 32, 2), (1024, 16, 2))
+TURN = 8192  # bytes of the keys of a turn; with the values, twice, and what is computed 40 KiB, so that two fit the smallest card
+# Of the loop over turns, for Triton's pipeliner: a page's number is on its way two turns before its keys, these two turns before
+# they are used. Fewer leave the loads waiting for one another.
+STAGES = 5
 LEAST_QUERIES = 16  # what tl.dot wants; a group is filled up
 MOST_SPLITS = 64
 LOG2_E = 1.4426950408889634
@@ -27,7 +27,7 @@ def decode(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, tables
     rows, heads, head = query.shape
     key_heads = keys.shape[0]
     group = heads // key_heads
-    block, stages = turn_of(head, query.dtype)
+    block = turn_of(head, query.dtype)
     splits = splits_of(rows * key_heads, tables.shape[1] * size, block, processors(query.device))
     seen = torch.empty((rows, heads, head), dtype=query.dtype, device=query.device)
     parts = torch.empty((rows, heads, splits, head), dtype=torch.float32, device=query.device) if splits > 1 else seen
@@ -37,7 +37,7 @@ def decode(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, tables
         query, keys, values, tables, lengths, seen, parts, sums, scale * LOG2_E, splits, query.stride(0), query.stride(1),
         keys.stride(0), keys.stride(1), values.stride(0), values.stride(1), tables.stride(0),
         HEADS=heads, GROUP=group, GROUP_BLOCK=max(triton.next_power_of_2(group), LEAST_QUERIES), HEAD=head, WIDTH=width,
-        SIZE=size, BLOCK=block, WHOLE=splits == 1, PRECISION=precision(query.dtype), num_warps=4, num_stages=stages,
+        SIZE=size, BLOCK=block, WHOLE=splits == 1, PRECISION=precision(query.dtype), num_warps=4, num_stages=STAGES,
     )
     if splits > 1:
         _combine[(rows, heads)](
@@ -46,9 +46,9 @@ def decode(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, tables
     return seen
 
 
-def turn_of(head: int, dtype: torch.dtype) -> tuple[int, int]:
-    """Keys of a turn, and turns in flight."""
-    return next((keys, turns) for most, keys, turns in TURNS if head * dtype.itemsize <= most)
+def turn_of(head: int, dtype: torch.dtype) -> int:
+    """Keys of a turn."""
+    return min(max(TURN // (triton.next_power_of_2(head) * dtype.itemsize), 16), 64)
 
 
 def splits_of(programs: int, capacity: int, block: int, multiprocessors: int) -> int:

@@ -63,7 +63,7 @@ def _most(row, vocabulary, BLOCK: tl.constexpr):
         better = number > best
         best = tl.where(better, number, best)
         best_at = tl.where(better, token, best_at)
-    most = tl.max(best, 0)
+    most = tl.maximum(tl.max(best, 0), -3.4028234e38)  # finite, also where nothing is possible
     return most, tl.minimum(tl.min(tl.where(best == most, best_at, 0x7FFFFFFF), 0), vocabulary - 1)
 
 

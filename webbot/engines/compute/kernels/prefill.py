@@ -2,8 +2,8 @@
 
 Flash attention (Dao 2023): a program keeps a block of queries and goes over the keys. Its queries are those of neighbouring
 tokens with all heads that share a key head, so a row of one token fills a block as well as it can. The blocks of all rows stand
-behind one another and a program finds its row by halving, as in vLLM's unified Triton attention: short rows cost no empty programs
-for the sake of the longest.
+behind one another and a program finds its row by halving, as in vLLM's unified Triton attention: short rows cost no empty
+programs for the sake of the longest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 import triton
 import triton.language as tl
 
-from webbot.engines.compute.kernels.decode import LOG2_E
+from webbot.engines.compute.kernels.decode import LEAST_QUERIES, LOG2_E, STAGES, turn_of
 from webbot.engines.compute.kernels.device import precision
 
 
@@ -25,31 +25,31 @@ def prefill(
     rows, key_heads = len(lengths), keys.shape[0]
     group = heads // key_heads
     group_block = triton.next_power_of_2(group)
-    queries, block, warps, stages = blocks_of(head, query.dtype, longest * group_block)
+    queries, block, warps = blocks_of(head, query.dtype, longest * group_block)
     queries = max(queries, group_block)
     seen = torch.empty((tokens, heads, head), dtype=query.dtype, device=query.device)
     _prefill[(tokens // (queries // group_block) + rows, key_heads)](
         query, keys, values, starts, lengths, tables, seen, rows, scale * LOG2_E, query.stride(0), query.stride(1),
         keys.stride(0), keys.stride(1), values.stride(0), values.stride(1), tables.stride(0),
         HEADS=heads, GROUP=group, GROUP_BLOCK=group_block, HEAD=head, WIDTH=max(triton.next_power_of_2(head), 16), SIZE=size,
-        QUERIES=queries, BLOCK=block, PRECISION=precision(query.dtype), num_warps=warps, num_stages=stages,
+        QUERIES=queries, BLOCK=block, PRECISION=precision(query.dtype), num_warps=warps, num_stages=STAGES,
     )
     return seen
 
 
-def blocks_of(head: int, dtype: torch.dtype, lines: int) -> tuple[int, int, int, int]:
-    """Queries and keys of a block, warps, stages.
+def blocks_of(head: int, dtype: torch.dtype, lines: int) -> tuple[int, int, int]:
+    """Queries and keys of a block, warps.
 
-    A block of 128 x 64 with heads of up to 128 numbers keeps its sums in registers of eight warps and two or three turns of keys
-    in the 64 KiB of shared memory that every card since Volta has; twice as wide heads and float32 halve it. Rows of a few tokens
-    (guesses that are tried) take a small block, because most of a large one would be computed for nothing.
+    As large as registers (none may spill) and the 99 KiB of shared memory of a small card allow; measured by compiling for
+    capabilities 8.0, 8.6 and 9.0. Rows of a few tokens (guesses that are tried) take a small block, because most of a large one
+    would be computed for nothing.
     """
-    heavy = head * dtype.itemsize > 256
-    if lines <= 16:
-        return 16, 32 if heavy else 64, 4, 2
-    if heavy:
-        return 32, 32, 4, 1 if head * dtype.itemsize > 512 else 2
-    return (64, 32, 4, 2) if head > 64 and lines <= 64 else (128, 64 if head <= 64 else 32, 8 if head > 64 else 4, 2)
+    keys = turn_of(head, dtype)
+    if lines <= LEAST_QUERIES:
+        return LEAST_QUERIES, keys, 4
+    if dtype is torch.float32:  # without tensor cores every product is in registers
+        return (32 if head <= 128 else LEAST_QUERIES), min(keys, 32), 4
+    return (128, keys, 8) if head <= 128 else (32, 32, 4)
 
 
 @triton.jit(do_not_specialize=["rows", "tables_row"])
