@@ -105,6 +105,22 @@ def test_the_second_page_of_the_same_content_is_empty_when_it_is_given_back():
     assert pages.find(chain()) == [first]
 
 
+def test_texts_that_are_here_whole_are_counted_once_however_often_they_went_on():
+    pages = Pages(8, 4)
+    filled(pages, TEXT[:4])
+    pages.touch(chain(TEXT[:4]))
+    filled(pages)
+    pages.touch(chain())
+    assert pages.texts == 1
+    filled(pages, list(range(8)))
+    pages.touch(chain(list(range(8))))
+    assert pages.texts == 2
+    pages.give_back(pages.take(4))  # the first one's end had to go
+    assert pages.texts == 1
+    pages.forget()
+    assert pages.texts == 0
+
+
 def test_what_is_forgotten_is_not_found_and_its_users_still_give_it_back():
     pages = Pages(8, 4)
     taken = filled(pages)

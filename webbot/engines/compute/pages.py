@@ -32,6 +32,7 @@ class Pages:
         self._uses = [0] * count
         self._keys: list[bytes | None] = [None] * count
         self._pages: dict[bytes, int] = {}
+        self._ends: dict[bytes, None] = {}  # the keys of the last pages of texts
         self._kept: OrderedDict[int, None] = OrderedDict()  # those that are evicted first at the front
         self._gaps = Gaps(count)
 
@@ -94,12 +95,22 @@ class Pages:
                 self._kept[page] = None
 
     def touch(self, keys: Sequence[bytes]) -> None:
-        """These were used just now."""
+        """These pages of one text were used just now."""
         self.give_back(self.find(keys))
+        for key in keys:
+            self._ends.pop(key, None)
+        if keys:
+            self._ends[keys[-1]] = None
+
+    @property
+    def texts(self) -> int:
+        """How many texts (conversations, as far as they came) are here whole. Of one that went on the older ends do not count."""
+        return len(self._ends)
 
     def forget(self) -> None:
         """What all pages hold is void."""
         self._pages.clear()
+        self._ends.clear()
         self._keys = [None] * self.count
         for page in self._kept:
             self._gaps.add(page)
@@ -115,6 +126,7 @@ class Pages:
             key = self._keys[page]
             assert key is not None
             del self._pages[key]
+            self._ends.pop(key, None)
             self._keys[page] = None
             self._gaps.add(page)
             self.evicted += 1
