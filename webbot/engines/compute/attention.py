@@ -59,7 +59,7 @@ class Sight:
         for part, row in zip(grouped, self._rows, strict=True):
             keys, values = row.seen(layer)
             seen.append(scaled_dot_product_attention(part, keys, values, scale=scale))
-        return (seen[0] if tokens == 1 else torch.cat(seen)).view(tokens, heads, size)
+        return (seen[0] if tokens == 1 else torch.cat(seen)).reshape(tokens, heads, size)
 
     def _attend_with_kernels(self, layer: int, query: torch.Tensor, scale: float) -> torch.Tensor:
         batch, (keys, values) = self._batch, self._pool[layer]
