@@ -117,6 +117,7 @@ def test_an_engine_goes_on_with_plain_text(engine):
 
 
 @pytest.mark.parametrize(("ability", "options"), [
+    ("top_k", {"top_k": 5}), ("min_p", {"min_p": 0.1}), ("repetition_penalty", {"repetition_penalty": 1.2}),
     ("stop", {"stop": ("x",)}), ("presence_penalty", {"presence_penalty": 1.0}),
     ("frequency_penalty", {"frequency_penalty": 1.0}), ("logit_bias", {"logit_bias": {300: 1.0}}),
     ("logprobs", {"logprobs": 1}), ("schema", {"schema": {}}),

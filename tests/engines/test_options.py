@@ -80,6 +80,15 @@ def test_penalties_change_what_is_said_again(local):
         return len(words) - len(set(words))
 
     assert repeats(frequency_penalty=2.0, presence_penalty=2.0) < repeats() < repeats(frequency_penalty=-2.0)
+    assert repeats(repetition_penalty=1.3) < repeats() < repeats(repetition_penalty=0.7)
+
+
+@pytest.mark.parametrize("options", [{"top_k": 1}, {"min_p": 1.0}, {"top_p": 0.0}], ids=["top_k", "min_p", "top_p"])
+def test_one_token_to_choose_from_is_the_likeliest(local, options):
+    def answered(**wishes):
+        return told(local.answer(messages(FRANCE), Options(max_tokens=12, **wishes)))[0]
+
+    assert answered(temperature=1.9, seed=1, **options) == answered(temperature=0)
 
 
 def test_a_bias_forbids_and_forces(local, loaded):
@@ -97,7 +106,8 @@ def test_a_bias_forbids_and_forces(local, loaded):
     ("logit_bias", {"logit_bias": {9: float("nan")}}), ("logprobs", {"logprobs": 21}), ("top_p", {"top_p": 1.5}),
     ("temperature", {"temperature": float("nan")}), ("temperature", {"temperature": -1}), ("max_tokens", {"max_tokens": 0}),
     ("presence_penalty", {"presence_penalty": 3}), ("frequency_penalty", {"frequency_penalty": float("inf")}),
-    ("stop", {"stop": ("\ud800",)}),
+    ("top_k", {"top_k": -1}), ("min_p", {"min_p": 1.5}), ("repetition_penalty", {"repetition_penalty": 0}),
+    ("repetition_penalty", {"repetition_penalty": float("nan")}), ("stop", {"stop": ("\ud800",)}),
     ("response_format", {"schema": {"type": "nonsense"}}), ("response_format", {"schema": {"$ref": "#"}}),
 ])
 def test_an_option_that_cannot_be_used_is_named(local, parameter, options):

@@ -258,6 +258,9 @@ SERVERS = {
         MODELS: (200, {"object": "list", "data": [{"id": "m", "owned_by": "vllm", "max_model_len": 3000}]}),
         "POST /tokenize": lambda sent: (200, {"count": words_counted(sent), "max_model_len": 3000, "tokens": []}),
     }, (3000, "estimate", 64, 8)),
+    "sglang": ({
+        MODELS: (200, {"object": "list", "data": [{"id": "m", "owned_by": "sglang", "max_model_len": 3500}]}),
+    }, (3500, "estimate", 64, 8)),
     "tgi": ({
         MODELS: (200, {"object": "list", "data": [{"id": "m", "owned_by": "m"}]}),
         "GET /info": (200, {"model_id": "m", "max_total_tokens": 2500}),
@@ -287,6 +290,7 @@ def test_each_kind_of_server_is_known(kind):
         state = ready(engine)
         assert state.status == "ready", state.sentence
         assert (state.context, state.tokenizer, state.opening, state.frame) == expected
+        assert ({"top_k", "min_p", "repetition_penalty"} <= state.abilities) == (kind in ("vllm", "sglang"))
 
 
 def test_the_first_model_of_the_list_answers_unless_one_is_named():

@@ -248,6 +248,21 @@ def test_a_request_says_all_that_was_asked():
     assert body["stream_options"] == {"include_usage": True}
 
 
+@pytest.mark.parametrize(("kind", "expected"), [
+    ("vllm", {"top_k": 40, "min_p": 0.1, "repetition_penalty": 1.2}),
+    ("llama.cpp", {"top_k": 40, "min_p": 0.1, "repeat_penalty": 1.2, "repeat_last_n": -1}),
+])
+def test_what_goes_beyond_openai_is_sent_by_the_servers_own_names(kind, expected):
+    dialect, asked = Dialect(), [Message(role="user", text="hi")]
+    dialect.kind = kind
+    wished = chat(asked, Options(top_k=40, min_p=0.1, repetition_penalty=1.2), (), dialect)
+    assert {name: value for name, value in wished.items() if name not in chat(asked, Options(), (), dialect)} == expected
+    for name in ("min_p", "repetition_penalty"):
+        with pytest.raises(BadInput) as refusal:
+            chat(asked, Options(**{name: float("nan")}), (), dialect)
+        assert refusal.value.parameter == name
+
+
 def test_a_plain_request_to_openai_holds_nothing_that_its_models_refuse():
     asked = [Message(role="user", text="hi")]
     assert set(chat(asked, Options(temperature=1, top_p=1, max_tokens=5), (), Dialect(openai=True))) == {

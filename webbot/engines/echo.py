@@ -23,7 +23,7 @@ from webbot.messages import Called, Delta, Finished, Message, Options, Usage
 TOKEN = re.compile(r"\s*\S+|\s+")
 OPENING, FRAME = 2, 3
 CLOCK = "<clock>"
-ABILITIES = frozenset({"sampling", "stop", "go_on", "complete"})  # every seed gives the same answer
+ABILITIES = frozenset({"sampling", "top_k", "min_p", "stop", "go_on", "complete"})  # every seed gives the same answer
 
 
 class EchoEngine(Engine):

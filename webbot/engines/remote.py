@@ -141,6 +141,7 @@ class RemoteEngine(Engine):
         yield from self._line.enter(owner)
         with self._line.inside():
             yield from self._server.reached()
+            refuse_unable(asked.options, self.state())  # what it is may only be known now
             asked.started = time.monotonic()
             asked.options = self._with_room(asked)
             yield from self._attempts(asked, self._answered)

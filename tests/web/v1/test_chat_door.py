@@ -267,7 +267,12 @@ REFUSED = {  # the parameters, what the error object names
     "store": ({"store": True}, ("store", "invalid_value")),
     "another tier": ({"service_tier": "flex"}, ("service_tier", "invalid_value")),
     "spoken answers": ({"modalities": ["text", "audio"]}, ("modalities", "invalid_value")),
-    "an unknown parameter": ({"top_k": 5}, ("top_k", "unknown_parameter")),
+    "an unknown parameter": ({"top_a": 5}, ("top_a", "unknown_parameter")),
+    "fewer than all tokens": ({"top_k": -2}, ("top_k", "invalid_value")),
+    "half a token": ({"top_k": 1.5}, ("top_k", "invalid_value")),
+    "more than the likeliest": ({"min_p": 1.1}, ("min_p", "invalid_value")),
+    "a penalty that divides by nothing": ({"repetition_penalty": 0}, ("repetition_penalty", "invalid_value")),
+    "a divisor that the engine has not": ({"repetition_penalty": 1.2}, ("repetition_penalty", "unsupported_parameter")),
     **{
         name: ({name: value}, (name, "unsupported_parameter"))
         for name, value in {
@@ -425,3 +430,13 @@ def test_the_server_samples_as_it_is_set_unless_the_program_says_otherwise():
     assert asked() == (0.2, 0.5, None)
     assert asked(temperature=1.5, max_tokens=7) == (1.5, 0.5, 7)
     assert asked(temperature=0, top_p=1, max_completion_tokens=8) == (0, 1, 8)
+
+
+@pytest.mark.parametrize(("sent", "expected"), [
+    ({}, (0, 0.0, 1.0)), ({"top_k": None, "min_p": None, "repetition_penalty": None}, (0, 0.0, 1.0)),
+    ({"top_k": -1}, (0, 0.0, 1.0)), ({"top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1}, (40, 0.05, 1.1)),
+])
+def test_what_the_open_source_servers_take_is_taken(sent, expected):
+    request = ChatRequest.model_validate({"model": "llama", "messages": [user("a")], **sent})
+    options = options_of(request, default_options(load({}), EngineState(name="m", status="ready")))
+    assert (options.top_k, options.min_p, options.repetition_penalty) == expected

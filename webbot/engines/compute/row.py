@@ -26,16 +26,16 @@ def choose(logits: numpy.ndarray, wish: Wish) -> int:
         return int(logits.argmax())
     temperature = numpy.float32(wish.temperature)
     weights = _weights(logits, most, temperature)
-    least = most + temperature * numpy.float32(math.log(wish.min_p)) if wish.min_p > 0 else -numpy.inf
-    kth = -numpy.inf
+    least = float(most + temperature * numpy.float32(math.log(wish.min_p))) if wish.min_p > 0 else -math.inf
+    kth: float = -math.inf
     if 0 < wish.top_k < len(logits):
-        kth = numpy.partition(logits, -wish.top_k)[-wish.top_k]
+        kth = float(numpy.partition(logits, -wish.top_k)[-wish.top_k])
         weights *= logits >= kth
     if wish.top_p < 1:
         aim = max(math.ceil(int(weights.sum()) * wish.top_p), 1)
         kth = max(kth, _reached(logits, most, temperature, aim))
     least = max(least, kth)
-    if least > -numpy.inf:
+    if least > -math.inf:
         weights *= logits >= least
     return _draw(weights, wish.uniform)
 
@@ -48,7 +48,7 @@ def _weights(logits: numpy.ndarray, most: numpy.float32, temperature: numpy.floa
     return shares.astype(numpy.int64)
 
 
-def _reached(logits: numpy.ndarray, most: numpy.float32, temperature: numpy.float32, aim: int) -> numpy.float32:
+def _reached(logits: numpy.ndarray, most: numpy.float32, temperature: numpy.float32, aim: int) -> float:
     """The largest logit which so many reach that they weigh `aim`."""
     near = min(NEAR, len(logits))
     for likeliest in (numpy.partition(logits, -near)[-near:], logits):
@@ -56,7 +56,7 @@ def _reached(logits: numpy.ndarray, most: numpy.float32, temperature: numpy.floa
         place = int(_weights(ordered, most, temperature).cumsum().searchsorted(aim))
         if place < len(ordered):
             break
-    return ordered[min(place, len(ordered) - 1)]
+    return float(ordered[min(place, len(ordered) - 1)])
 
 
 def _draw(weights: numpy.ndarray, uniform: float) -> int:

@@ -74,8 +74,8 @@ def choose(logits: torch.Tensor, wishes: Sequence[Wish]) -> torch.Tensor:
 
 def choose_by(logits: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
     """The same by a `table` [rows, COLUMNS] on the device. Nothing here looks at a value, so it can be captured."""
-    if kernels.usable(logits.device, logits.dtype):
-        from webbot.engines.compute.kernels.draw import draw
+    if logits.is_cuda and kernels.usable(logits.device, logits.dtype):
+        from webbot.engines.compute.kernels.launched import draw
 
         return draw(logits, table)
     temperature, top_p, top_k, min_p, uniform = table.split(1, -1)

@@ -10,6 +10,8 @@ from webbot.messages import Tool
 
 LEAST_TEMPERATURE = 1e-3  # below it the likeliest token is all there is, and numbers would grow beyond what is computed with
 MOST_TEMPERATURE, MOST_BIAS, MOST_PENALTY, MOST_LIKELIEST = 100.0, 100.0, 2.0, 20
+LEAST_REPETITION, MOST_REPETITION = 0.1, 10.0
+MOST_TOP_K = 2**31 - 1
 
 
 def tools_of(options: Mapping[str, Any]) -> list[Tool]:
@@ -31,6 +33,15 @@ def temperature(options: Mapping[str, Any]) -> float:
 
 def penalty(options: Mapping[str, Any], name: str) -> float:
     return number(options, name, -MOST_PENALTY, MOST_PENALTY)
+
+
+def repetition(options: Mapping[str, Any]) -> float:
+    return number(options, "repetition_penalty", LEAST_REPETITION, MOST_REPETITION, 1.0)
+
+
+def top_k(options: Mapping[str, Any]) -> int:
+    """How many of the likeliest tokens are kept; 0 for all of them."""
+    return int(number(options, "top_k", 0, MOST_TOP_K))
 
 
 def answer_tokens(options: Mapping[str, Any]) -> int | None:

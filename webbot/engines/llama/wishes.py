@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webbot.engines.compute.shaping import Shaping
 from webbot.engines.llama import limits
 from webbot.engines.llama.closing import Closing
 from webbot.engines.llama.grammar import Constraint
 from webbot.engines.llama.prompt import PromptBuilder
-from webbot.engines.llama.shaping import Shaping
 from webbot.engines.llama.tools import Calls
 from webbot.engines.llama.vocabulary import Vocabulary
 from webbot.engines.stops import Stops
@@ -20,10 +20,12 @@ from webbot.messages import Tool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """`shaping` is None where only temperature and top_p count; `calls` where the model may ask for no function."""
+    """`shaping` is None where only temperature, top_p, top_k and min_p count; `calls` where the model may ask for no function."""
 
     temperature: float
     top_p: float
+    top_k: int
+    min_p: float
     limit: int | None
     shaping: Shaping | None
     stops: Stops
@@ -38,14 +40,15 @@ def read(options: Mapping[str, Any], vocabulary: Vocabulary, prompts: PromptBuil
     constraint = _constraint(schema, tools, calls, prompts, vocabulary)
     shaping = Shaping(
         presence=limits.penalty(options, "presence_penalty"), frequency=limits.penalty(options, "frequency_penalty"),
-        bias=limits.bias(options, vocabulary.size), likeliest=_likeliest(options, vocabulary),
-        constraint=constraint, closing=Closing(vocabulary.ends, vocabulary.closers, constraint.length) if constraint else None,
+        repetition=limits.repetition(options), bias=limits.bias(options, vocabulary.size),
+        likeliest=_likeliest(options, vocabulary), constraint=constraint,
+        closing=Closing(vocabulary.ends, vocabulary.closers, constraint.length) if constraint else None,
     )
-    asked = shaping.presence or shaping.frequency or shaping.bias or shaping.likeliest is not None or shaping.constraint
     limit = limits.answer_tokens(options)
     return Wishes(
         temperature=limits.temperature(options), top_p=limits.number(options, "top_p", 0.0, 1.0, 1.0),
-        limit=limit, shaping=shaping if asked else None, stops=Stops(options.get("stop", ())), calls=calls,
+        top_k=limits.top_k(options), min_p=limits.number(options, "min_p", 0.0, 1.0), limit=limit,
+        shaping=shaping if shaping.asks else None, stops=Stops(options.get("stop", ())), calls=calls,
         scored=shaping.likeliest is not None,
     )
 

@@ -1,7 +1,8 @@
 """What a request asks of its answer: the options as they come over the socket, checked, in llama.cpp's words.
 
-llama.cpp counts the tokens of the prompt for its penalties, too, and forgets scored tokens that are half a character. An answer
-with such wishes is therefore computed token by token (`single`): each is asked for alone, with biases that are worked out here.
+llama.cpp counts the tokens of the prompt for its presence and frequency penalties, too, and forgets scored tokens that are half
+a character. An answer with such wishes is therefore computed token by token (`single`): each is asked for alone, with biases that
+are worked out here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from webbot.engines.stops import Stops
 from webbot.errors import BadInput
 from webbot.messages import Tool
 
+SAMPLERS = ("temperature", "top_k", "top_p", "min_p")  # in the order of the other engines, not llama.cpp's
+WHOLE = -1  # the prompt and the answer, not the last few tokens alone
 SEED_BITS = 31  # llama.cpp takes 32; the largest number means: by chance
 
 
@@ -30,6 +33,9 @@ class Asked:
 
     temperature: float
     top_p: float
+    top_k: int
+    min_p: float
+    repetition: float
     limit: int | None
     stops: Stops
     calls: Calls | None
@@ -55,9 +61,11 @@ class Asked:
         """A request to llama.cpp for at most `limit` tokens after `prompt`."""
         body = {
             "prompt": list(prompt), "max_tokens": limit, "temperature": self.temperature, "top_p": self.top_p,
-            "samplers": ["temperature", "top_p"], "seed": self.random.getrandbits(SEED_BITS),
+            "top_k": self.top_k, "min_p": self.min_p, "samplers": list(SAMPLERS), "seed": self.random.getrandbits(SEED_BITS),
             "logit_bias": [[token, value] for token, value in self.bias.items()],
         }
+        if self.repetition != 1:
+            body |= {"samplers": ["penalties", *SAMPLERS], "repeat_penalty": self.repetition, "repeat_last_n": WHOLE}
         return body | ({"grammar": self.grammar} if self.grammar else {})
 
 
@@ -67,6 +75,7 @@ def read(options: Mapping[str, Any], size: int, prompts: Prompts) -> Asked:
     calls = Calls(prompts, tools, options.get("tool_choice", "auto"), options.get("tool", "")) if tools else None
     asked = Asked(
         temperature=limits.temperature(options), top_p=limits.number(options, "top_p", 0.0, 1.0, 1.0),
+        top_k=limits.top_k(options), min_p=limits.number(options, "min_p", 0.0, 1.0), repetition=limits.repetition(options),
         limit=limits.answer_tokens(options), stops=Stops(options.get("stop", ())), calls=calls,
         grammar=_grammar(options.get("schema"), tools, calls, prompts), bias=limits.bias(options, size),
         presence=limits.penalty(options, "presence_penalty"), frequency=limits.penalty(options, "frequency_penalty"),

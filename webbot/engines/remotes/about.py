@@ -10,6 +10,7 @@ from typing import Any
 
 from webbot.engines.remotes import faults
 from webbot.engines.remotes.address import Address
+from webbot.engines.remotes.asking import KNOWING, MORE
 from webbot.engines.remotes.counting import Tokenize
 from webbot.engines.remotes.faults import Fault, Refusals
 from webbot.engines.remotes.wire import Head, Wire
@@ -25,7 +26,7 @@ WINDOWS = ("max_model_len", "context_length", "context_window", "max_context_len
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """A server and the model that is asked there. `kind` is "llama.cpp", "vllm", "tgi", "ollama", "webbot" or "" (any
+    """A server and the model that is asked there. `kind` is "llama.cpp", "vllm", "sglang", "tgi", "ollama", "webbot" or "" (any
     other); `unable` are the abilities that it is known not to have."""
 
     base: str
@@ -91,7 +92,7 @@ class Looking:
             settings = self._get("/props").get("default_generation_settings") if not window else None
             return "llama.cpp", window or (_number(settings.get("n_ctx")) if isinstance(settings, dict) else 0)
         told = max((_number(chosen.get(name)) for name in WINDOWS), default=0)
-        if owner in ("vllm", "webbot"):
+        if owner in ("vllm", "sglang", "webbot"):
             return str(owner), told
         if told or self._address.openai:
             return "", told
@@ -115,14 +116,16 @@ class Looking:
         return min([OLLAMA_CONTEXT, *filter(None, own)])
 
     def _unable(self, kind: str, base: str, model: str) -> frozenset[str]:
-        """llama.cpp's server makes embeddings only where it was started for them."""
+        """llama.cpp's server makes embeddings only where it was started for them. Many servers, TGI and Ollama among them,
+        ignore what OpenAI's API does not know."""
+        unknown = frozenset() if kind in KNOWING else frozenset(MORE)
         if kind != "llama.cpp":
-            return frozenset()
+            return unknown
         try:
             head, _ = self._ask("POST", f"{base}/embeddings", {"model": model, "input": WORD})
         except Fault:
-            return frozenset()
-        return frozenset() if head.status == 200 else frozenset({"embed"})
+            return unknown
+        return unknown if head.status == 200 else unknown | {"embed"}
 
     def _tokenize(self, kind: str, model: str) -> Tokenize | None:
         """The server's call that counts tokens, where it has one that works."""

@@ -15,16 +15,21 @@ MOST_STOPS = 4  # OpenAI takes no more; the rest are found here
 # What OpenAI does anyway. Its newer models refuse these parameters, but not their absence.
 USUAL = {"temperature": 1.0, "top_p": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
 
+# What OpenAI's API does not know, but servers of these kinds (About.kind) do, under their own names.
+MORE = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+KNOWING = ("vllm", "sglang", "llama.cpp", "webbot")
+NAMES = {"llama.cpp": {"repetition_penalty": "repeat_penalty"}}
+
 
 class Dialect:
-    """What one server takes of the API, as far as it has shown. `openai`: it is OpenAI itself.
+    """What one server takes of the API, as far as it has shown. `openai`: it is OpenAI itself; `kind` is that of About.
 
     `unsaid` are parameters that it refused and that can be done without: the limit has a second name, stop texts are found
     here, and usage can be estimated.
     """
 
     def __init__(self, openai: bool = False) -> None:
-        self.openai = openai
+        self.openai, self.kind = openai, ""
         self.unsaid: set[str] = {"max_tokens"} if openai else set()
 
     def learn(self, parameter: str) -> bool:
@@ -112,6 +117,7 @@ def _sampling(options: Options, stops: Sequence[str], dialect: Dialect, *, chat:
         name: value for name, value in values.items()
         if value != USUAL[name] or (not dialect.openai and name in ("temperature", "top_p"))
     }
+    body |= _more(options, dialect)
     if options.seed is not None:
         body["seed"] = options.seed
     if options.max_tokens is not None:
@@ -128,6 +134,17 @@ def _sampling(options: Options, stops: Sequence[str], dialect: Dialect, *, chat:
     if "stream_options" not in dialect.unsaid:
         body["stream_options"] = {"include_usage": True}
     return body
+
+
+def _more(options: Options, dialect: Dialect) -> dict[str, Any]:
+    """What is asked for beyond OpenAI's API. llama.cpp's server looks at the last 64 tokens only where it is not told."""
+    asked = {name: getattr(options, name) for name, usual in MORE.items() if getattr(options, name) != usual}
+    for name, value in asked.items():
+        if not math.isfinite(value):
+            raise BadInput("{name} is no number that can be used.", name=name, parameter=name)
+    if dialect.kind == "llama.cpp" and "repetition_penalty" in asked:
+        asked["repeat_last_n"] = -1
+    return {NAMES.get(dialect.kind, {}).get(name, name): value for name, value in asked.items()}
 
 
 def _format(schema: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ ASKING = "Asking the model server what it serves."
 BEHIND = {
     "temperature": "sampling", "top_p": "sampling", "seed": "sampling", "presence_penalty": "presence_penalty",
     "frequency_penalty": "frequency_penalty", "logit_bias": "logit_bias", "logprobs": "logprobs", "top_logprobs": "logprobs",
+    "top_k": "top_k", "min_p": "min_p", "repetition_penalty": "repetition_penalty", "repeat_penalty": "repetition_penalty",
     "response_format": "schema", "tools": "tools", "tool_choice": "tools",
 }
 
@@ -169,7 +170,9 @@ class Server:
     def _look(self) -> About:
         from webbot.engines.remotes.about import Looking
 
-        return Looking(self.wire(), self.address, self.refusals, seconds=self.limits.look).look(self._model, self._context)
+        about = Looking(self.wire(), self.address, self.refusals, seconds=self.limits.look).look(self._model, self._context)
+        self.dialect.kind = about.kind
+        return about
 
     def _resting(self) -> Unavailable:
         left = max(1, round(self._circuit.left))

@@ -43,6 +43,11 @@ class Sampled(Sent):
     max_tokens: int | None = Field(None, ge=1, le=MOST_TOKENS)
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    # What the open-source servers take beyond OpenAI's API.
+    top_k: int | None = Field(None, ge=-1, le=2**31 - 1, description="Among so many of the likeliest tokens; 0 or -1: all.")
+    min_p: float | None = Field(None, ge=0, le=1, description="Among tokens with this share of the likeliest one's probability.")
+    repetition_penalty: float | None = Field(
+        None, ge=0.1, le=10, description="Divides the logit of a token that the prompt or the answer holds.")
     logit_bias: Annotated[dict[TokenId, Bias], Field(max_length=1024)] | None = None
     user: Label | None = Field(None, description="Accepted; the key says who asks.")
 
@@ -57,6 +62,8 @@ def sampled(sent: Sampled, defaults: Options) -> dict[str, Any]:
         "top_p": defaults.top_p if sent.top_p is None else sent.top_p,
         "seed": sent.seed, "max_tokens": sent.max_tokens, "stop": (stop,) if isinstance(stop, str) else tuple(stop),
         "presence_penalty": sent.presence_penalty or 0.0, "frequency_penalty": sent.frequency_penalty or 0.0,
+        "top_k": max(sent.top_k or 0, 0), "min_p": sent.min_p or 0.0,
+        "repetition_penalty": 1.0 if sent.repetition_penalty is None else sent.repetition_penalty,
         "logit_bias": _biases(sent.logit_bias or {}),
     }
 
