@@ -26,45 +26,45 @@ class Marks:
         self._presence, self._frequency, self._repetition = presence, frequency, repetition
         self.grows = bool(presence or frequency or repetition != 1)  # with what is written
         self._places: dict[int, int] = {}
+        self._count = 0
         self._tokens = numpy.empty(FIRST_ROOM, numpy.int64)
         self._numbers = numpy.empty((FIRST_ROOM, 3), numpy.float32)
         self._written: set[int] = set()
         for token, value in bias.items():
-            self._numbers[self._place(token), BIAS] = value
+            self._set(token, BIAS, value)
 
     def begin(self, prompt: Iterable[int]) -> None:
         """The answer comes after these tokens."""
         if self._repetition != 1:
             for token in set(prompt):
-                self._numbers[self._place(token), FACTOR] = self._repetition
+                self._set(token, FACTOR, self._repetition)
 
     def note(self, token: int) -> None:
         """A token was written."""
         if self.grows:
-            place = self._place(token)
-            self._numbers[place, FACTOR] = self._repetition
-            self._numbers[place, MINUS] += self._frequency + (0.0 if token in self._written else self._presence)
+            self._set(token, FACTOR, self._repetition)
+            self._numbers[self._places[token], MINUS] += self._frequency + (0.0 if token in self._written else self._presence)
             self._written.add(token)
 
     @property
     def tokens(self) -> numpy.ndarray:
         """Each marked token once: int64 [marks]."""
-        return self._tokens[: len(self._places)]
+        return self._tokens[: self._count]
 
     @property
     def numbers(self) -> numpy.ndarray:
         """What is added, what it is divided by, what is subtracted: float32 [marks, 3]."""
-        return self._numbers[: len(self._places)]
+        return self._numbers[: self._count]
 
-    def _place(self, token: int) -> int:
-        place = self._places.get(token)
-        if place is None:
-            place = self._places[token] = len(self._places)
-            if place == len(self._tokens):
-                self._tokens = numpy.concatenate([self._tokens, numpy.empty_like(self._tokens)])
-                self._numbers = numpy.concatenate([self._numbers, numpy.empty_like(self._numbers)])
+    def _set(self, token: int, which: int, value: float) -> None:
+        place = self._places.setdefault(token, len(self._places))
+        if place == len(self._tokens):
+            self._tokens = numpy.concatenate([self._tokens, numpy.empty_like(self._tokens)])
+            self._numbers = numpy.concatenate([self._numbers, numpy.empty_like(self._numbers)])
+        if place == self._count:
             self._tokens[place], self._numbers[place] = token, UNMARKED
-        return place
+            self._count += 1
+        self._numbers[place, which] = value
 
 
 def alter(logits: torch.Tensor, marks: Sequence[tuple[int, Marks]]) -> None:
