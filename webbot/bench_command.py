@@ -57,7 +57,7 @@ def _wanted(given: argparse.Namespace, settings: Settings) -> Wanted:
     folder, name = ("", "") if given.shape else _model(given, settings)
     return Wanted(
         folder=folder, shape=given.shape or "", name=name, device=settings.device, precision=settings.precision,
-        weights=given.weights, threads=settings.threads, loads=loads, context=given.context, tokens=given.tokens,
+        weights=settings.weights, threads=settings.threads, loads=loads, context=given.context, tokens=given.tokens,
         quick=given.quick, check=given.check,
     )
 

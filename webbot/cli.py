@@ -134,7 +134,7 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
     for name, choices in (("device", ["auto", "cpu", "cuda"]), ("precision", ["auto", "float32", "bfloat16"])):
         parser.add_argument(f"--{name}", dest=f"setting_{name}", choices=choices, help="as the setting of this name")
     parser.add_argument("--threads", dest="setting_threads", metavar="THREADS", help="as the setting of this name")
-    parser.add_argument("--weights", choices=["auto", "plain", "int8", "int4"], default="auto",
+    parser.add_argument("--weights", dest="setting_weights", choices=["auto", "plain", "int8", "int4"],
                         help="how the engine holds the weights; transformers has them as they are")
     parser.add_argument("--streams", metavar="N,N,...", help="answers at once, such as 1,4,16; 64@1000: with prompts of 1000")
     parser.add_argument("--context", type=int, default=200, metavar="TOKENS", help="tokens of the prompts (200)")
@@ -142,7 +142,7 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="a small run of some seconds, against plain generate only")
     parser.add_argument("--check", action="store_true",
                         help="look first whether tokens, logits and kernels are right; the exit status is 1 if not")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="write bench.json, bench.md and bench.svg (a picture) there")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="write bench.json, bench.md and bench.svg there")
 
 
 def _settings_options() -> argparse.ArgumentParser:

@@ -24,10 +24,12 @@ SENTENCE = re.compile(r"[A-Z{].* .*[.?!]", re.DOTALL)
 TERMINAL = {
     "cli.py", "terminal.py", "settings.py", "certs.py", "authority.py", "server.py", "webprocess.py", "doctor.py", "echo.py",
     "models_command.py", "progress.py", "control.py", "redis_address.py", "redis_filling.py", "redis_opening.py",
-    "redis_verify.py", "sql_verify.py", "store_command.py", "people_command.py", "banner.py", "safety.py", "backup.py",
+    "redis_verify.py", "sql_verify.py", "store_command.py", "people_command.py", "bench_command.py", "banner.py", "safety.py",
+    "backup.py",
 }
-# The doors for programs, which tell their errors in English; what only models read.
+# What `bench` tells in a terminal; the doors for programs, which tell their errors in English; what only models read.
 PROGRAMS = (
+    "engines/bench/",
     "web/v1/", "web/pybot/", "web/leonid.py", "web/socratic.py", "web/programs.py", "web/leaving.py", "web/strict_json.py",
     "chat/completing.py", "chat/wishes.py", "engines/llama/grammar.py", "engines/llama/wishes.py", "engines/llama/limits.py",
 )

@@ -22,7 +22,7 @@ from webbot.people import Person
 from webbot.people.invitations import Invitation
 from webbot.people.people import last_seen
 from webbot.services import Services
-from webbot.web import forms, reachable
+from webbot.web import engine_views, forms, reachable
 from webbot.web.browsers import browser_name
 from webbot.web.checkup import Checkup
 from webbot.web.drawn import drawn
@@ -94,7 +94,7 @@ class Owner:
             barred=self.people.barred() if self.settings.has_people else (),
             invitations=[_invitation(each) for each in self.people.invitations.all()] if self.settings.mode == "invite" else None,
             standard={"turns": self.settings.turns_a_minute, "tokens": self.settings.tokens_a_day},
-            loaded=_loaded(rows), memory=self.views.models.memory(), queue=self._queue(), storage=self._storage(rows),
+            loaded=self._loaded(rows), memory=self.views.models.memory(), queue=self._queue(), storage=self._storage(rows),
             certificate=self._certificate(), **self._checkup(), **once, **self.views.lists.asked(),
         ), status
 
@@ -111,6 +111,14 @@ class Owner:
             "turns_a_minute": person.turns_a_minute, "tokens_a_day": person.tokens_a_day,
             "me": me is not None and me.id == person.id,
         }
+
+    def _loaded(self, models: Sequence[View]) -> list[View]:
+        """Those that hold memory, or will, each with how it works where it tells that."""
+        figures = self.services.figures()
+        return [
+            row | {"work": engine_views.shown(figures[row["name"]], row["context"]) if row["name"] in figures else None}
+            for row in models if row["status"] in ("loading", "ready") and row["kind"] != "remote"
+        ]
 
     def _queue(self) -> View:
         """Answers in work and in the line, of all models together."""
@@ -242,11 +250,6 @@ class Owner:
     @staticmethod
     def _done(section: str) -> ResponseReturnValue:
         return jsonify(url="/owner") if wants_json() else redirect(f"/owner#{section}", 303)
-
-
-def _loaded(models: Sequence[View]) -> list[View]:
-    """Those that hold memory, or will."""
-    return [row for row in models if row["status"] in ("loading", "ready") and row["kind"] != "remote"]
 
 
 def _invitation(invitation: Invitation) -> View:

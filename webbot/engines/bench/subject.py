@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from transformers.utils import logging
 
 from webbot.engines.bench.wanted import Wanted
+from webbot.engines.compute import planning
 from webbot.engines.compute.attention import ATTENTION
 from webbot.engines.compute.cache import bytes_a_token
 from webbot.engines.llama import loading
@@ -29,7 +30,6 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {"1b": ("Llama 3.2 1B's shape, r
         "original_max_position_embeddings": 8192,
     },
 })}
-BYTES_HELD = {"int8": 1.0, "int4": 0.5}  # a number of a matrix, about
 FIRST_TOKEN = 8  # those before it are often special ones
 
 
@@ -55,10 +55,6 @@ class Subject:
         most = self.loaded.model.config.vocab_size
         return torch.randint(min(FIRST_TOKEN, most - 1), most, (count, length), generator=generator).tolist()
 
-    def alone(self) -> Subject:
-        """Without the other side, whose weights can go."""
-        return replace(self, theirs=None)
-
 
 def bring(wanted: Wanted, report: Report) -> Subject:
     """Loads the model of a folder, or makes one of a shape. Raises Unusable with what speaks against it."""
@@ -74,7 +70,7 @@ def bring(wanted: Wanted, report: Report) -> Subject:
     free, size = free_bytes(loaded.device), _bytes(loaded.model, "plain")
     theirs = None
     if free is None or free > 2 * size:
-        theirs = copy.deepcopy(loaded.model)
+        theirs = copy.deepcopy(loaded.model).to(loaded.device)  # ours is taken apart
         theirs.set_attn_implementation("sdpa")
         theirs.generation_config.eos_token_id = None
     report(f"{name}: {size / 1e9:.3g} GB of weights on {loading.describe_machine(loaded.device)}")
@@ -97,12 +93,7 @@ def _made(shape: str, device: torch.device, precision: str) -> Loaded:
 
 
 def _bytes(model: Any, weights: str) -> int:
-    """What one step reads: all weights, of an embedding that is no output, too, nothing (some rows)."""
+    """What one step reads: all weights; of an embedding that is not the output as well only some rows."""
     inputs, outputs = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-    total = 0.0
-    for weight in model.parameters():
-        if weight is inputs and inputs is not outputs:
-            continue
-        narrow = weight.dim() == 2 and weights in BYTES_HELD
-        total += weight.numel() * (BYTES_HELD[weights] if narrow else weight.dtype.itemsize)
-    return int(total)
+    read = sum(weight.numel() for weight in model.parameters() if weight is not inputs or inputs is outputs)
+    return planning.weight_bytes(read, outputs.numel(), outputs.dtype.itemsize, weights)
