@@ -61,16 +61,19 @@ class LlamaWorker(AnsweringWorker):
         folder.check_language_model(self.arguments.model)  # what is wrong with it shows at once; torch takes seconds
         import torch
 
+        from webbot.engines.compute import fitting
         from webbot.engines.compute.assembly import Wanted, assemble
         from webbot.engines.llama import loading
 
         wanted = self.arguments
-        loaded = loading.load(wanted.model, wanted.device, wanted.precision, report)
-        self.prompts, self.vocabulary, self.context = loaded.prompts, loaded.vocabulary, min(wanted.context, loaded.context)
+        loaded = loading.load(wanted.model, wanted.device, wanted.precision, report, wanted.weights)
+        fits = fitting.fit(loaded, context=min(wanted.context, loaded.context), parallel=wanted.parallel, weights=wanted.weights,
+                           budget=int(wanted.cache_memory * 1e9), spare=wanted.spare)
+        self.prompts, self.vocabulary, self.context = loaded.prompts, loaded.vocabulary, fits.window
         try:
             self.runner = assemble(loaded, Wanted(
                 context=self.context, parallel=wanted.parallel, queue=wanted.queue, queue_owner=wanted.queue_owner,
-                threads=wanted.threads,
+                threads=wanted.threads, weights=wanted.weights, cache_bytes=fits.bytes,
             ))
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0][:200]
@@ -80,6 +83,7 @@ class LlamaWorker(AnsweringWorker):
             "context": self.context, "opening": self.prompts.opening, "frame": self.prompts.frame,
             "tokenizer": loaded.tokenizer, "precision": str(loaded.precision).removeprefix("torch."),
             "device": loading.describe_machine(loaded.device), "abilities": self._abilities(),
+            "fits": fits.figures(),
             "device_memory": torch.cuda.memory_reserved() if loaded.device.type == "cuda" else 0,
         }
 

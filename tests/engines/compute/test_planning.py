@@ -60,6 +60,7 @@ def test_a_processor_takes_what_was_planned_and_a_bonus():
     assert 0 <= found.bytes - promised * A_TOKEN - GIB // 2 < PAGE * A_TOKEN
     found = fit(free=100 * GIB, bytes_a_token=A_TOKEN, window=8192, parallel=8, gpu=False)
     assert 0 <= found.bytes - promised * A_TOKEN - planning.BONUS < PAGE * A_TOKEN
+    assert fit(free=100 * GIB, bytes_a_token=3072, window=512, parallel=2, gpu=False).tokens == planning.KEPT * 2 * 512
 
 
 def test_the_sentence():

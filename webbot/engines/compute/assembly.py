@@ -8,19 +8,19 @@ import torch
 
 from webbot.engines.compute import network as networks
 from webbot.engines.compute.cache import PagedCache, bytes_a_token
+from webbot.engines.compute.fitting import threads_for
 from webbot.engines.compute.launch import Launcher
 from webbot.engines.compute.pages import Pages
+from webbot.engines.compute.planning import PAGE
 from webbot.engines.compute.runner import Runner
 from webbot.engines.compute.scheduler import Scheduler
-from webbot.engines.llama.loading import Loaded, suitable_threads
-
-PAGE = 16  # tokens: small, so that short conversations share and little is computed twice
+from webbot.engines.llama.loading import Loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a runner is asked for: `context` in tokens, `parallel` answers at once, how many may wait, `threads` (0: by itself),
-    how weights are held, `cache_bytes` for keys and values (0: by itself)."""
+    how weights are held, `cache_bytes` for keys and values (0: whole windows for all of them)."""
 
     context: int
     parallel: int = 8
@@ -33,11 +33,11 @@ class Wanted:
 
 def assemble(loaded: Loaded, wanted: Wanted) -> Runner:
     """A runner that was warmed up and is not started. Raises Unusable when the model leaves no memory to compute in."""
-    torch.set_num_threads(wanted.threads or suitable_threads(loaded.model))
-    count = wanted.parallel * -(-wanted.context // PAGE)
+    torch.set_num_threads(wanted.threads or threads_for(loaded))
+    each = bytes_a_token(loaded.model.config, loaded.precision)
+    count = wanted.cache_bytes // (PAGE * each) or wanted.parallel * -(-wanted.context // PAGE)
     cache = PagedCache(loaded.model.config, count, PAGE, loaded.device, loaded.precision)
     network = networks.make(loaded.model, cache, wanted.weights)
-    each = bytes_a_token(loaded.model.config, loaded.precision)
     scheduler = Scheduler(wanted.parallel, Pages(count, PAGE), wanted.queue, wanted.queue_owner)
     runner = Runner(Launcher(network, PAGE, loaded.device, loaded.ends, bytes_a_token=each), scheduler, loaded.ends)
     runner.warm_up()

@@ -91,7 +91,9 @@ def fit(*, free: int | None, bytes_a_token: int, window: int, parallel: int, gpu
     elif gpu:
         cap = KEPT * parallel * window
     else:
-        cap = planned(window, parallel) + min(BONUS, (free or 0) // BONUS_PART) // bytes_a_token
+        promised = planned(window, parallel)
+        bonus = min(BONUS, (free or 0) // BONUS_PART) // bytes_a_token
+        cap = max(promised, min(promised + bonus, KEPT * parallel * window))
     pages = -(-cap // PAGE)
     if free is not None:
         left = max(free - reserve(parallel, gpu) - spare, 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-GAIN = 1.15  # twice as many threads have to be so many times quicker to be taken
+GAIN = 1.3  # more threads have to be so many times quicker to be taken
 SECONDS = 0.03  # of measuring with one number of threads
 RUNS = 8
 LEAST_RUNS = 2

@@ -45,11 +45,13 @@ class Loaded:
     tokenizer: str
 
 
-def load(folder: Path, device: str, precision: str, report: Report) -> Loaded:
-    """Loads the model in `folder`. Raises Unusable with a sentence that names what is wrong."""
+def load(folder: Path, device: str, precision: str, report: Report, weights: str = "auto") -> Loaded:
+    """Loads the model in `folder`. Raises Unusable with a sentence that names what is wrong.
+
+    What `weights` makes smaller stays in this machine's memory: it comes to the device as it is held there (compute/placing)."""
     folders.check_language_model(folder)
     try:
-        return _load(folder, choose_device(device), precision, report)
+        return _load(folder, choose_device(device), precision, report, weights)
     except Problem:
         raise
     except (KeyboardInterrupt, SystemExit):
@@ -60,7 +62,7 @@ def load(folder: Path, device: str, precision: str, report: Report) -> Loaded:
         raise unusable(folder, error) from error
 
 
-def _load(folder: Path, device: torch.device, precision: str, report: Report) -> Loaded:
+def _load(folder: Path, device: torch.device, precision: str, report: Report, weights: str) -> Loaded:
     report(0.05, "Reading the tokenizer.")
     config = AutoConfig.from_pretrained(folder, **LOCAL)
     tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
@@ -71,14 +73,15 @@ def _load(folder: Path, device: torch.device, precision: str, report: Report) ->
         raise Unusable("The model's chat template takes {count} tokens for nothing but its own text; the model reads {limit}.",
                        count=structure, limit=context)
     dtype = choose_precision(precision, device)
-    check_memory(folder, lambda: AutoModelForCausalLM.from_config(config, attn_implementation=ATTENTION), device, dtype)
+    lies = device if weights in ("auto", "plain") else torch.device("cpu")
+    check_memory(folder, lambda: AutoModelForCausalLM.from_config(config, attn_implementation=ATTENTION), lies, dtype)
     _read_ahead(folder, report)
     report(0.9, "Preparing the model.")
     model, found = AutoModelForCausalLM.from_pretrained(
         folder, config=config, use_safetensors=True, dtype=dtype, attn_implementation=ATTENTION, output_loading_info=True,
         **LOCAL,
     )
-    model = model.to(device).eval()
+    model = model.to(lies).eval()
     if found["missing_keys"]:  # transformers would fill them with random numbers
         raise Unusable("The model in {folder} lacks weights ({name}).", folder=str(folder), name=min(found["missing_keys"]))
     if found["unexpected_keys"]:
