@@ -91,7 +91,7 @@ class Fused:
 def fits(model: Any) -> bool:
     """Whether each layer has exactly the shape that is known here."""
     config, decoder = model.config, model.base_model
-    if config.model_type not in KINDS or not steady(config):
+    if config.model_type not in KINDS or not steady(model, shape(config)[2]):
         return False
     activation = getattr(config, "hidden_act", None)
     return activation in ACTIVATIONS and _is_norm(decoder.norm) and all(_known(layer) for layer in decoder.layers)

@@ -56,12 +56,11 @@ class TorchOperators:
     """On any device."""
 
     def __init__(self, rope: Rope, cache: PagedCache) -> None:
-        self._rope, self._cache = rope, cache
+        self._cache, self._tables = cache, (rope.cos, rope.lean())
 
     def begin(self, batch: Batch) -> None:
         self._sight = self._cache.sight
-        self._cos = self._rope.cos.index_select(0, batch.positions)[:, None]
-        self._lean = self._rope.lean.index_select(0, batch.positions)[:, None]
+        self._cos, self._lean = (table.index_select(0, batch.positions)[:, None] for table in self._tables)
 
     def norm(self, norm: Norm, x: torch.Tensor) -> torch.Tensor:
         return norm(x)
@@ -98,7 +97,7 @@ class KernelOperators:
 
     def __init__(self, rope: Rope, cache: PagedCache, kernels: Any) -> None:
         self._rope, self._cache, self._kernels = rope, cache, kernels
-        self._still = torch.ones_like(rope.cos), torch.zeros_like(rope.sin)
+        self._still = torch.ones_like(rope.cos[:1]), torch.zeros_like(rope.sin[:1])
 
     def begin(self, batch: Batch) -> None:
         self._batch, self._sight = batch, self._cache.sight
@@ -114,11 +113,13 @@ class KernelOperators:
         return both
 
     def look(self, heads: Heads, qkv: torch.Tensor) -> torch.Tensor:
-        cos, sin = (self._rope.cos, self._rope.sin) if heads.turned else self._still
+        cos, sin, positions = self._rope.cos, self._rope.sin, self._batch.positions
+        if not heads.turned:
+            (cos, sin), positions = self._still, torch.zeros_like(positions)
         norms = (None, None, 0.0) if heads.query_norm is None or heads.key_norm is None else (
             heads.query_norm.weight, heads.key_norm.weight, heads.query_norm.eps)
         query = self._kernels.rope_write(
-            qkv, cos, sin, self._batch.positions, self._batch.places, self._cache.keys[heads.layer],
+            qkv, cos, sin, positions, self._batch.places, self._cache.keys[heads.layer],
             self._cache.values[heads.layer], heads.count, heads.keys, *norms,
         )
         return self._sight.attend(heads.layer, query, heads.scale).reshape(len(qkv), heads.count * heads.size)
