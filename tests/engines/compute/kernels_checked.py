@@ -1,12 +1,17 @@
 """Checks of Triton's kernels against torch. `test_kernels` runs this file in a process of its own: on a GPU as it is, elsewhere
 in Triton's interpreter, which has to be chosen before Triton is imported."""
 
+import sys
+from importlib import import_module
+
 import pytest
 import torch
 
 from webbot.engines.compute import sampling
-from webbot.engines.compute.kernels import launched, plain
+from webbot.engines.compute.kernels import plain
 
+EARLY = "triton" in sys.modules
+launched = import_module("webbot.engines.compute.kernels.launched")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BRAIN = torch.bfloat16 if DEVICE.type == "cuda" else torch.float16  # the interpreter multiplies no matrices of bfloat16
 CLOSE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
@@ -25,6 +30,10 @@ def random(*shape, dtype=torch.float32):
 def close(found, wanted):
     assert found.dtype == wanted.dtype and found.shape == wanted.shape
     torch.testing.assert_close(found.float(), wanted.float(), atol=CLOSE[wanted.dtype], rtol=CLOSE[wanted.dtype])
+
+
+def test_triton_is_imported_where_it_is_used_only():
+    assert not EARLY
 
 
 @pytest.mark.parametrize(("width", "dtype"), [(48, torch.float32), (384, torch.bfloat16), (100, torch.float16)])

@@ -2,8 +2,8 @@
 
 A graph has fixed shapes and addresses, so there is one for each of a few numbers of rows (buckets); the rows that no answer needs
 write to the cache's scratch page. What changes from step to step is sent in one small copy. The tables of pages stay on the
-device: a step enters the page it writes to by itself, and only the pages of an answer that is new in its row are sent besides. The
-ids that a step chose stay there too, and may be the input of the next one.
+device: a step enters the page it writes to by itself, and only the pages of an answer that is new in its row are sent besides.
+The ids that a step chose stay there too, and may be the input of the next one.
 
 What is not known here: how a network computes, and what a token means. Without Triton's kernels nothing is captured, because
 torch's attention looks at the lengths of rows on this side; `dry` computes the same steps without a graph.
@@ -128,8 +128,8 @@ class Captured:
 
     def _send(self, parts: Sequence[Part], rows: Sequence[int], bucket: int, wishes: Sequence[Wish],
               late: Mapping[Answer, int]) -> None:
-        """Copies what is new in this step to the device, from memory that it reads by itself: of two, because what the step before
-        sent may not be there yet."""
+        """Copies what is new in this step to the device, from memory that it reads by itself: of two, because what the step
+        before sent may not be there yet."""
         size, inputs = self._cache.size, []
         for part, row in zip(parts, rows, strict=True):
             known = part.answer.tokens(part.start, part.stop)

@@ -47,8 +47,9 @@ def _launches(number: int) -> bool:
     try:
         from webbot.engines.compute.kernels import launched
 
-        x = torch.ones(2, 16, device=f"cuda:{number}")
-        right = bool((launched.gate(x, "relu") == 1).all())
+        with torch.cuda.device(number):
+            x = torch.ones(2, 16, device="cuda")
+            right = bool((launched.gate(x, "relu") == 1).all())
     except Exception as error:
         log.warning("Triton's kernels are not used: %s: %s", type(error).__name__, str(error).partition("\n")[0])
         return False
