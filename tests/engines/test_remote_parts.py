@@ -250,7 +250,7 @@ def test_a_request_says_all_that_was_asked():
 
 @pytest.mark.parametrize(("kind", "expected"), [
     ("vllm", {"top_k": 40, "min_p": 0.1, "repetition_penalty": 1.2}),
-    ("llama.cpp", {"top_k": 40, "min_p": 0.1, "repeat_penalty": 1.2, "repeat_last_n": -1}),
+    ("llama.cpp", {"top_k": 40, "min_p": 0.1, "repeat_penalty": 1.2, "repeat_last_n": 131072}),
 ])
 def test_what_goes_beyond_openai_is_sent_by_the_servers_own_names(kind, expected):
     dialect, asked = Dialect(), [Message(role="user", text="hi")]

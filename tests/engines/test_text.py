@@ -53,3 +53,23 @@ def test_a_text_is_gone_on_with_behind_what_was_shown():
 
     assert TextStream(words, before=[0, 1]).push([2]) == " a"
     assert TextStream(words).push([2]) == "a"
+
+
+def test_no_token_is_decoded_often():
+    decoded = 0
+
+    def counted(ids):
+        nonlocal decoded
+        decoded += len(ids)
+        return as_bytes(ids)
+
+    stream = TextStream(counted)
+    for _ in range(500):
+        stream.push(list("好".encode()))
+    assert decoded < 500 * 3 * 6
+    # tokens that each end one character and begin the next: the text is never whole where it ends
+    decoded, crossed = 0, TextStream(lambda pairs: counted([byte for pair in pairs for byte in pair]))
+    data = b"a" + "éà".encode() * 1000
+    shown = "".join(crossed.push([data[place : place + 2]]) for place in range(0, len(data) - 1, 2))
+    assert decoded < 100 * len(data)
+    assert len(shown.replace("\ufffd", "")) > 0.9 * 2000

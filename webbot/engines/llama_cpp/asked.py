@@ -22,7 +22,6 @@ from webbot.errors import BadInput
 from webbot.messages import Tool
 
 SAMPLERS = ("temperature", "top_k", "top_p", "min_p")  # in the order of the other engines, not llama.cpp's
-WHOLE = -1  # the prompt and the answer, not the last few tokens alone
 SEED_BITS = 31  # llama.cpp takes 32; the largest number means: by chance
 
 
@@ -65,7 +64,7 @@ class Asked:
             "logit_bias": [[token, value] for token, value in self.bias.items()],
         }
         if self.repetition != 1:
-            body |= {"samplers": ["penalties", *SAMPLERS], "repeat_penalty": self.repetition, "repeat_last_n": WHOLE}
+            body |= {"samplers": ["penalties", *SAMPLERS], "repeat_penalty": self.repetition, "repeat_last_n": len(prompt) + limit}
         return body | ({"grammar": self.grammar} if self.grammar else {})
 
 

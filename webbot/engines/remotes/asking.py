@@ -18,6 +18,7 @@ USUAL = {"temperature": 1.0, "top_p": 1.0, "presence_penalty": 0.0, "frequency_p
 # What OpenAI's API does not know, but servers of these kinds (About.kind) do, under their own names.
 MORE = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 KNOWING = ("vllm", "sglang", "llama.cpp", "webbot")
+LONG = 2**17  # tokens: its newer versions know no number for all of them
 NAMES = {"llama.cpp": {"repetition_penalty": "repeat_penalty"}}
 
 
@@ -143,7 +144,7 @@ def _more(options: Options, dialect: Dialect) -> dict[str, Any]:
         if not math.isfinite(value):
             raise BadInput("{name} is no number that can be used.", name=name, parameter=name)
     if dialect.kind == "llama.cpp" and "repetition_penalty" in asked:
-        asked["repeat_last_n"] = -1
+        asked["repeat_last_n"] = LONG
     return {NAMES.get(dialect.kind, {}).get(name, name): value for name, value in asked.items()}
 
 
