@@ -9,22 +9,27 @@ import torch
 from tests.engines.conftest import until
 from webbot.engines.compute import network as networks
 from webbot.engines.compute.cache import PagedCache
+from webbot.engines.compute.captured import Captured
 from webbot.engines.compute.launch import Launcher
 from webbot.engines.compute.pages import Pages
 from webbot.engines.compute.request import Request
 from webbot.engines.compute.runner import Runner
+from webbot.engines.compute.sampling import choose_by
 from webbot.engines.compute.scheduler import Scheduler
 
 LENGTH, PAGE = 24, 16
 
 
 @contextmanager
-def running(model, *, pages=512, rows=8, ends=(), queue=64, piece=0, wrap=lambda network: network):
-    """`piece` fixes how many tokens a step may compute; `wrap` may change the network."""
+def running(model, *, pages=512, rows=8, ends=(), queue=64, piece=0, wrap=lambda network: network, late=False):
+    """`piece` fixes how many tokens a step may compute; `wrap` may change the network; `late` computes as on a GPU: steps of
+    fixed shapes, whose tokens are read while the next one is computed."""
     cache = PagedCache(model.config, pages, PAGE, torch.device("cpu"), torch.float32)
     network = wrap(networks.make(copy.deepcopy(model), cache, "plain"))
     scheduler = Scheduler(rows, Pages(pages, PAGE), queue, queue)
-    runner = Runner(Launcher(network, PAGE, torch.device("cpu"), frozenset(ends)), scheduler, ends)
+    captured = Captured(network, choose_by, cache, rows=rows, pages=2048 // PAGE, dry=True) if late else None
+    launcher = Launcher(network, PAGE, torch.device("cpu"), frozenset(ends), captured=captured, late=late)
+    runner = Runner(launcher, scheduler, ends)
     runner.scheduler = scheduler
     if piece:
         runner._piece, runner._learn = piece, lambda step, seconds: None

@@ -76,6 +76,24 @@ def test_answers_that_give_way_go_on_as_if_nothing_had_been(starter, likeliest):
         assert runner.scheduler.preempted > 0
 
 
+def test_tokens_that_are_read_late_are_the_same(starter, likeliest):
+    asked = prompts(5, [14, 70, 13, 90, 30, 28, 33, 50, 9, 61, 17, 40])
+    seeded = {"temperature": 0.9, "top_p": 0.9, "top_k": 50, "min_p": 0.01}
+    with running(starter, pages=30, piece=40, rows=6, late=True) as runner:
+        requests = [submit(runner, prompt, 40) for prompt in asked]
+        sampled = [submit(runner, prompt, 20, uniforms=Uniforms(7), **seeded) for prompt in asked[:3]]
+        drawn = [read(request)[0] for request in sampled]
+        for prompt, request in zip(asked, requests, strict=True):
+            assert likeliest(prompt, read(request)[0], 40)
+        assert runner.scheduler.preempted > 0
+        cancelled = submit(runner, asked[0], 200)
+        assert isinstance(cancelled.events.get(timeout=60), int)
+        runner.cancel(cancelled)
+    with running(starter) as runner:
+        for prompt, tokens in zip(asked, drawn, strict=False):
+            assert read(submit(runner, prompt, 20, uniforms=Uniforms(7), **seeded))[0] == tokens
+
+
 def test_next_turn_computes_only_what_is_new(starter, likeliest):
     first, more = prompts(2, [50, 20])
     with running(starter, rows=2) as runner:

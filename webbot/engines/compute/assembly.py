@@ -8,11 +8,13 @@ import torch
 
 from webbot.engines.compute import network as networks
 from webbot.engines.compute.cache import PagedCache, bytes_a_token
+from webbot.engines.compute.captured import Captured
 from webbot.engines.compute.fitting import threads_for
 from webbot.engines.compute.launch import Launcher
 from webbot.engines.compute.pages import Pages
 from webbot.engines.compute.planning import PAGE
 from webbot.engines.compute.runner import Runner
+from webbot.engines.compute.sampling import choose_by
 from webbot.engines.compute.scheduler import Scheduler
 from webbot.engines.llama.loading import Loaded
 
@@ -39,6 +41,11 @@ def assemble(loaded: Loaded, wanted: Wanted) -> Runner:
     cache = PagedCache(loaded.model.config, count, PAGE, loaded.device, loaded.precision)
     network = networks.make(loaded.model, cache, wanted.weights)
     scheduler = Scheduler(wanted.parallel, Pages(count, PAGE), wanted.queue, wanted.queue_owner)
-    runner = Runner(Launcher(network, PAGE, loaded.device, loaded.ends, bytes_a_token=each), scheduler, loaded.ends)
+    captured = None
+    if cache.kernels is not None:
+        captured = Captured(network, choose_by, cache, rows=wanted.parallel, pages=-(-wanted.context // PAGE))
+        captured.capture()
+    launcher = Launcher(network, PAGE, loaded.device, loaded.ends, captured=captured, bytes_a_token=each)
+    runner = Runner(launcher, scheduler, loaded.ends)
     runner.warm_up()
     return runner

@@ -9,6 +9,7 @@ import torch
 
 from webbot.engines.compute.answer import Answer, Part, Step
 from webbot.engines.compute.batch import lay_out
+from webbot.engines.compute.captured import Captured
 from webbot.engines.compute.network import Network
 from webbot.engines.compute.sampling import choose
 from webbot.engines.compute.shaping import Choice, choose_shaped
@@ -64,17 +65,14 @@ class Flight:
 
 class Launcher:
     """Gives steps to a device. `size` is that of the cache's pages, a token of which takes `bytes_a_token`; `captured` replays
-    steps of one token each, where it can; `ends` are the token ids that end an answer."""
+    steps of one token each, where it can; `ends` are the token ids that end an answer. With `late` the tokens of a step are read
+    while the next one is computed, which pays where another device computes."""
 
     def __init__(self, network: Network, size: int, device: torch.device, ends: frozenset[int] = frozenset(),
-                 captured: Any = None, bytes_a_token: int = 0) -> None:
+                 captured: Captured | None = None, bytes_a_token: int = 0, late: bool | None = None) -> None:
         self.network, self.device, self.bytes_a_token = network, device, bytes_a_token
+        self.late = device.type == "cuda" if late is None else late
         self._size, self._ends, self._captured = size, ends, captured
-
-    @property
-    def late(self) -> bool:
-        """Whether it pays to read the tokens of a step while the next one is computed."""
-        return self.device.type == "cuda"
 
     def launch(self, step: Step, before: Flight | None) -> Flight:
         """`before` is the step whose tokens may not be known on this side yet."""
