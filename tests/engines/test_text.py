@@ -1,7 +1,7 @@
 """Tokens to text: characters come whole, and nothing is lost."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webbot.engines.llama.text import TextStream
@@ -12,6 +12,7 @@ def as_bytes(ids):
     return bytes(ids).decode(errors="replace")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffd")))
 def test_the_whole_text_comes_and_never_half_a_character(text):
     stream = TextStream(as_bytes)
@@ -20,6 +21,7 @@ def test_the_whole_text_comes_and_never_half_a_character(text):
     assert not any("\ufffd" in part for part in parts)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffd")), st.integers(1, 20))
 def test_in_groups_of_tokens(text, size):
     stream, data = TextStream(as_bytes), text.encode(errors="replace")

@@ -18,7 +18,11 @@ class TextStream:
 
     def __init__(self, decode: Callable[[Sequence[int]], str], before: Sequence[int] = ()) -> None:
         self._decode = decode
-        self._begin(before)
+        self._held: list[int] = []
+        self._shown = 0  # characters of what is held that were shown already
+        self._stuck = 0  # tokens since something was shown
+        self._turns = 0  # since the text was whole where it ended
+        self._go_on(before)
 
     def push(self, ids: Sequence[int]) -> str:
         """The text that became whole with these tokens; often empty in Chinese or with an emoji."""
@@ -32,21 +36,18 @@ class TextStream:
         new = whole[self._shown:]
         self._shown += len(new)
         if len(whole) == len(text) and text:
-            self._begin(self._held)
+            self._go_on(self._held)
         return new
 
     def finish(self) -> str:
         """What is still held, without a character that never became whole."""
         return self._fresh().rstrip(HALF)[self._shown:]
 
-    def _begin(self, before: Sequence[int]) -> None:
+    def _go_on(self, before: Sequence[int]) -> None:
         """All tokens so far are wholly shown."""
         self._before = list(before[-PLACING:])
         self._opening = len(self._decode(self._before)) if self._before else 0  # characters
-        self._held: list[int] = []
-        self._shown: int = 0  # characters of what is held that were shown already
-        self._stuck: int = 0  # tokens since something was shown
-        self._turns: int = 0  # since the text was whole where it ended
+        self._held, self._shown, self._stuck, self._turns = [], 0, 0, 0
 
     def _fresh(self) -> str:
         return self._decode(self._before + self._held)[self._opening:]

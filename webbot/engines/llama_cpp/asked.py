@@ -64,7 +64,8 @@ class Asked:
             "logit_bias": [[token, value] for token, value in self.bias.items()],
         }
         if self.repetition != 1:
-            body |= {"samplers": ["penalties", *SAMPLERS], "repeat_penalty": self.repetition, "repeat_last_n": len(prompt) + limit}
+            body |= {"samplers": ["penalties", *SAMPLERS], "repeat_penalty": self.repetition}
+            body["repeat_last_n"] = len(prompt) + limit
         return body | ({"grammar": self.grammar} if self.grammar else {})
 
 
