@@ -1,4 +1,5 @@
-"""A step of fixed shapes computes what the eager one computes; here without a graph, as on a machine without a card."""
+"""A step of fixed shapes computes what the eager one computes; here without a graph and with the kernels' equals in torch, which
+see pages through the tables on the device as the kernels do."""
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from webbot.engines.compute import network, sampling
 from webbot.engines.compute.answer import Answer, Part, Step
 from webbot.engines.compute.batch import lay_out
 from webbot.engines.compute.captured import Captured
+from webbot.engines.compute.kernels import plain
 from webbot.engines.compute.sampling import Wish
 
 CPU = torch.device("cpu")
@@ -19,6 +21,8 @@ class Side:
 
     def __init__(self, count, dry):
         self.cache = tiny_models.cache(made := tiny_models.model("llama"), pages=ROWS * PAGES, size=SIZE)
+        if dry:
+            self.cache.kernels = plain
         self.network = network.make(made, self.cache)
         self.captured = Captured(self.network, sampling.choose_by, self.cache, rows=ROWS, pages=PAGES, dry=True) if dry else None
         pages = torch.randperm(ROWS * PAGES, generator=torch.Generator().manual_seed(4)).view(ROWS, PAGES).tolist()

@@ -5,8 +5,9 @@ write to the cache's scratch page. What changes from step to step is sent in one
 device: a step enters the page it writes to by itself, and only the pages of an answer that is new in its row are sent besides.
 The ids that a step chose stay there too, and may be the input of the next one.
 
-What is not known here: how a network computes, and what a token means. Without Triton's kernels nothing is captured, because
-torch's attention looks at the lengths of rows on this side; `dry` computes the same steps without a graph.
+What is not known here: how a network computes, and what a token means. With a cache without kernels nothing is captured, because
+torch's attention looks at the lengths of rows on this side. `dry` computes the same steps without a graph, on any device whose
+cache has kernels, be they `plain`.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Captured:
         self._tables = torch.full((rows, pages), cache.scratch, dtype=torch.int32, device=device)
         self._samples = torch.arange(rows, device=device)
         self._starts = torch.arange(rows + 1, dtype=torch.int32, device=device)
+        # Kernels only count rows; what is in them they take from the tensors.
+        self._ones = [Row(row, row + 1, 0, 1, (cache.scratch,), cache.scratch * cache.size) for row in range(rows)]
         self._answers: list[Answer] = []  # of each row in the step before
         self._known: list[list[int]] = [[] for _ in range(rows)]  # what each row of the tables holds
         self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
@@ -90,30 +93,30 @@ class Captured:
         self._send(parts, rows, bucket, wishes, late or {})
         self._enter(parts, rows, bucket)
         if self._dry:
-            self._compute(bucket, self._seen(parts, rows, bucket))
+            self._compute(bucket)
         else:
             self._graphs[bucket].replay()
         return self._last[: len(parts)]
 
-    def _compute(self, rows: int, seen: Sequence[Row]) -> None:
+    def _compute(self, rows: int) -> None:
         """The step itself, from `_packed` to `_last`. Nothing here depends on what a tensor holds."""
         packed, tables = self._packed[:rows], self._tables[:rows]
         ids, positions, places, lengths = self._kernels.unpack(packed, self._last, tables, self._cache.size)
-        batch = Batch(ids=ids, positions=positions, places=places, samples=self._samples[:rows], rows=seen, size=self._cache.size)
+        batch = Batch(ids=ids, positions=positions, places=places, samples=self._samples[:rows], rows=self._ones[:rows],
+                      size=self._cache.size)
         vars(batch).update(starts=self._starts[: rows + 1], lengths=lengths, tables=tables)
         drawn = self._choose(self._network.logits(batch), packed.view(torch.float32)[:, INPUTS:])
         torch.index_select(drawn, 0, packed[:, INPUTS - 1], out=self._last[:rows])
 
     def _record(self, rows: int, pool: Any, stream: torch.cuda.Stream) -> torch.cuda.CUDAGraph:
-        still = self._seen([], [], rows)
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_PASSES):  # kernels are compiled and libraries take their memory
-                self._compute(rows, still)
+                self._compute(rows)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
-            self._compute(rows, still)
+            self._compute(rows)
         return graph
 
     def _rows(self, parts: Sequence[Part]) -> list[int]:
@@ -173,11 +176,3 @@ class Captured:
         places = torch.tensor([late.get(part.answer, 0) for part in parts]).to(chosen.device, non_blocking=True)
         torch.index_select(chosen, 0, places, out=self._last[: len(parts)])
         return {part.answer: number for number, part in enumerate(parts)}
-
-    def _seen(self, parts: Sequence[Part], rows: Sequence[int], bucket: int) -> list[Row]:
-        """What torch's attention looks at; Triton's only counts them."""
-        size, scratch = self._cache.size, self._cache.scratch
-        seen = [Row(row, row + 1, 0, 1, (scratch,), scratch * size) for row in range(bucket)]
-        for part, row in zip(parts, rows, strict=True):
-            seen[row] = Row(row, row + 1, part.start, part.stop, part.answer.pages[: -(-part.stop // size)], -1)
-        return seen
