@@ -7,16 +7,28 @@ and 11 000 (one thread with AVX512), and a row of a small model costs 40 microse
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy
-
-if TYPE_CHECKING:
-    from webbot.engines.compute.sampling import Wish
 
 ONE = 2.0**40  # the weight of the likeliest token; 2 ** 22 of them still fit an int64
 NEAR = 64  # so many of the likeliest tokens are sorted first: they nearly always hold what top_p keeps
 BLOCK = 128  # tokens that are summed before they are looked at one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How one row is sampled. `temperature` 0 takes the likeliest token.
+
+    Kept are the `top_k` likeliest tokens (0: all), of them the likeliest that together reach the share `top_p`, and of them
+    those with at least `min_p` of the probability of the likeliest; at least one. `uniform` in [0, 1) picks among them.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    uniform: float = 0.0
 
 
 def choose(logits: numpy.ndarray, wish: Wish) -> int:

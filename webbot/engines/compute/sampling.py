@@ -16,29 +16,14 @@ a device adds, so a seed gives the same answer alone and in any batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 
 import torch
 
 from webbot.engines.compute import cuts, kernels, row
+from webbot.engines.compute.row import Wish
 
 COLUMNS = ("temperature", "top_p", "top_k", "min_p", "uniform")  # of a table
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How one row is sampled. `temperature` 0 takes the likeliest token.
-
-    Kept are the `top_k` likeliest tokens (0: all), of them the likeliest that together reach the share `top_p`, and of them
-    those with at least `min_p` of the probability of the likeliest; at least one. `uniform` in [0, 1) picks among them.
-    """
-
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
-    uniform: float = 0.0
 
 
 class Uniforms:
