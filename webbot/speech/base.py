@@ -1,6 +1,7 @@
 """The contract of what computes Whisper: a window of samples is taken in once, then words are guessed from it, and placed.
 
-The recogniser asks by it and knows nothing of torch or ctranslate2. One recording at a time.
+The recogniser asks by it and knows nothing of torch or ctranslate2. Up to `together` recordings ask at once, each in a thread of
+its own.
 """
 
 from __future__ import annotations
@@ -70,19 +71,22 @@ class Spoken:
 
 
 class Whisper(Protocol):
-    """`cuts` is whether it may take in less than 30 s, `longest_prompt` how many tokens of a prompt it hears."""
+    """`cuts` is whether it may take in less than 30 s, `longest_prompt` how many tokens of a prompt it hears, `together` how many
+    recordings it computes at once."""
 
     device: str
     multilingual: bool
     translates: bool
     cuts: bool
     longest_prompt: int
+    together: int
 
     def tokenizer(self, language: str, task: str) -> Any:
         """openai-whisper's Tokenizer for this model."""
 
     def take_in(self, samples: Samples, frames: int = MEL_FRAMES) -> Any:
-        """What `guess` and `words` want of a window of so many mel frames, which begins with the samples and goes on silent."""
+        """What `guess` and `words` want of a window of at least so many mel frames, which begins with the samples and goes on
+        silent."""
 
     def guess(self, sound: Any, question: Question, temperature: float) -> Guess:
         """The likeliest words (temperature 0), or words drawn at a temperature."""
@@ -91,4 +95,4 @@ class Whisper(Protocol):
         """The words of each piece of `length` samples, in order. Raises Unusable where they cannot be told apart."""
 
     def left_when(self, gone: Gone) -> AbstractContextManager[None]:
-        """Inside of it every computation raises detector.Left soon after `gone` has become true."""
+        """Inside of it every computation of this thread raises detector.Left soon after `gone` has become true."""

@@ -46,7 +46,7 @@ class Sound:
 class Ctranslate2Whisper:
     """A folder in ctranslate2's format. `device` is "cpu" or "cuda". What ctranslate2 raises of it comes as it is."""
 
-    cuts = True
+    cuts, together = True, 1
 
     def __init__(self, folder: Path, device: str = "cpu", threads: int = 0) -> None:
         shape = read_shape(folder)

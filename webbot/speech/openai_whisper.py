@@ -32,7 +32,7 @@ class Sound:
 class OpenaiWhisper:
     """Weights in openai-whisper's format."""
 
-    cuts = False
+    cuts, together = False, 1
 
     def __init__(self, weights: Path, device: str = "auto", threads: int = 0) -> None:
         if threads:

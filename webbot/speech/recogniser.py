@@ -57,7 +57,7 @@ class Listening:
 
 
 class Recogniser:
-    """A Whisper model with its voice detector. One recording at a time."""
+    """A Whisper model with its voice detector. As many recordings at once, each in its own thread, as the model takes."""
 
     def __init__(self, model: Whisper) -> None:
         self.model, self.detector = model, VoiceDetector()

@@ -2,8 +2,8 @@
 
 A request is {"transcribe": true} and what segments.Wishes holds, with the bytes of a recording: frames {} while it works, a frame
 {"segment": {...}} for each segment as it is found, then {"text", "language", "language_name", "seconds", "took", "sentence"}.
-Recordings are decoded two at a time and understood one at a time, first come, first served. It knows
-nothing of pages or conversations.
+Recordings are decoded two at a time and understood one at a time, or together where the model can, first come, first served. It
+knows nothing of pages or conversations.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from webbot.speech.recogniser import Heard, Recogniser
 
 SLOWEST_STEP = 120.0  # seconds: the largest model reads 30 s of sound on a slow processor
-LONGEST_QUEUE = 16  # recordings that may wait beside the one in work
+SWITCH_SECONDS = 0.0005  # the thread that feeds the GPU must not wait for those that listen for voices
+LONGEST_QUEUE = 16  # recordings that may wait beside those in work
 NO_WORDS = "Somebody spoke, but no words could be made out. Please say it again, closer to the microphone."
 log = logging.getLogger(__name__)
 
@@ -42,25 +44,32 @@ class SpeechWorker:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
         self.decoders = ThreadPoolExecutor(2, "decode")
-        self.whisper = ThreadPoolExecutor(1, "whisper")
-        self.inside, self.step = 0, Step()
+        self.inside, self.steps = 0, set[Step]()
         self.lock = threading.Lock()
         self.resample: audio.Resampler | None = None
         self.recogniser: Recogniser
+        self.whisper: ThreadPoolExecutor
 
     def load(self, report: Callable[[float | None, str], None]) -> dict[str, Any]:
         report(None, "Loading the speech model.")
-        from webbot.speech.recogniser import Recogniser
-
         wanted = self.arguments
         audio.sweep(wanted.directory)
         model = self._model(report)
-        self.recogniser = Recogniser(model)
+        self.use(model)
         self.recogniser.warm_up()
         return {
             "device": model.device, "multilingual": model.multilingual, "translates": model.translates,
             "seconds": wanted.seconds, "resampler": "soxr" if self.resample is None else "torchaudio", "engine": wanted.engine,
         }
+
+    def use(self, model: Whisper) -> None:
+        """Recordings are understood by this model from now on."""
+        from webbot.speech.recogniser import Recogniser
+
+        self.recogniser = Recogniser(model)
+        self.whisper = ThreadPoolExecutor(model.together, "whisper")
+        if model.together > 1:
+            sys.setswitchinterval(SWITCH_SECONDS)
 
     def _model(self, report: Callable[[float | None, str], None]) -> Whisper:
         """What computes Whisper. With ctranslate2 nothing of this process imports torch."""
@@ -73,16 +82,16 @@ class SpeechWorker:
                     "The package ctranslate2 is not installed. Please install it, or set speech_engine=whisper.",
                 ) from error
             return opened(wanted.weights, wanted.converted, wanted.device, wanted.threads, report)
-        from webbot.speech.openai_whisper import OpenaiWhisper
+        from webbot.speech.torch_whisper.opening import opened as opened_with_torch
 
         self.resample = _torchaudio()
-        return OpenaiWhisper(wanted.weights, wanted.device, wanted.threads)
+        return opened_with_torch(wanted.weights, wanted.device, wanted.threads)
 
     def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         if not request.get("transcribe"):
             raise BadInput("The speech model does not know this request.")
         with self.lock:
-            if self.inside > LONGEST_QUEUE:
+            if self.inside >= LONGEST_QUEUE + self.recogniser.model.together:
                 raise TooMany("Too many recordings are waiting. Please try again in a moment.", retry_after=10)
             self.inside += 1
         left = threading.Event()
@@ -116,17 +125,22 @@ class SpeechWorker:
 
     def _hear(self, samples: audio.Samples, wishes: Wishes, left: threading.Event, tell: Callable[[Segment], None]) -> Heard:
         """One recording. A step is what is computed between two looks at whether the client has left."""
+        step = Step()
 
         def gone() -> bool:
-            self.step.again()
+            step.again()
             return left.is_set()
 
-        with self.step:
-            return self.recogniser.hear(samples, wishes, gone, tell)
+        self.steps.add(step)
+        try:
+            with step:
+                return self.recogniser.hear(samples, wishes, gone, tell)
+        finally:
+            self.steps.discard(step)
 
     def step_seconds(self) -> float:
-        """How much longer the present step takes than any should: then it hangs, whether somebody waits for it or not."""
-        return max(0.0, self.step.seconds() - SLOWEST_STEP)
+        """How much longer a present step takes than any should: then it hangs, whether somebody waits for it or not."""
+        return max([0.0, *(step.seconds() - SLOWEST_STEP for step in tuple(self.steps))])
 
     def _decode(self, payload: bytes) -> audio.Samples:
         wanted = self.arguments
