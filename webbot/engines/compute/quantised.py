@@ -47,9 +47,14 @@ class Quantised(Held):
 @torch.no_grad()
 def hold(weight: torch.Tensor, bias: torch.Tensor | None, how: str) -> Held:
     """`weight` [out, in] in int8, or in int4 where its sides can be divided into groups."""
-    if how == "int4" and weight.shape[1] % (2 * GROUP) == 0 and weight.shape[0] % 16 == 0:
+    if how == "int4" and _even(weight):
         return _hold_int4(weight, bias)
     return _hold_int8(weight, bias)
+
+
+def _even(weight: torch.Tensor) -> bool:
+    """Whether the sides are what all operators and kernels can divide: torch's for 8 bits writes elsewhere if not."""
+    return weight.shape[0] % 16 == 0 and weight.shape[1] % (2 * GROUP) == 0
 
 
 def _hold_int8(weight: torch.Tensor, bias: torch.Tensor | None) -> Held:
@@ -68,7 +73,7 @@ def _hold_int8(weight: torch.Tensor, bias: torch.Tensor | None) -> Held:
         return small.int8(x, numbers, scale)
 
     quick = by_torch if weight.device.type == "cpu" else by_triton
-    works = _works("int8", quick, written, weight)
+    works = _even(weight) and _works("int8", quick, written, weight)
     return Quantised(written, quick if works else None, FEW[weight.device.type] if works else -1, bias)
 
 
