@@ -39,6 +39,7 @@ ONLY_THERE = {
     "torch": {"engines.worker", "engines.llama", "engines.compute", "engines.bench", "engines.embedding_model", "speech.worker",
               "speech.openai_whisper", "speech.checkpoint", "speech.convert", "speech.torch_whisper", "speech.words"},
     "transformers": {"engines.worker", "engines.llama", "engines.compute", "engines.bench", "engines.embedding_model"},
+    "triton": {"engines.compute.kernels"},
     "whisper": {"speech.openai_whisper", "speech.checkpoint", "speech.convert", "speech.torch_whisper", "speech.words",
                 "speech.tokenizer"},
     "xllamacpp": {"engines.gguf_worker", "engines.llama_cpp"},
