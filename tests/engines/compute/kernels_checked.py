@@ -7,11 +7,12 @@ from importlib import import_module
 import pytest
 import torch
 
-from webbot.engines.compute import sampling
+from webbot.engines.compute import quantised, sampling
 from webbot.engines.compute.kernels import plain
 
 EARLY = "triton" in sys.modules
 launched = import_module("webbot.engines.compute.kernels.launched")
+small = import_module("webbot.engines.compute.kernels.small")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BRAIN = torch.bfloat16 if DEVICE.type == "cuda" else torch.float16  # the interpreter multiplies no matrices of bfloat16
 CLOSE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
@@ -156,3 +157,14 @@ def test_unpack():
     for one, other in zip(*found, strict=True):
         assert one.dtype == other.dtype and one.tolist() == other.tolist()
     assert found[0][0].tolist() == [5, 72, 70] and tables[0].tolist() == tables[1].tolist()
+
+
+@pytest.mark.parametrize(("outputs", "inputs", "rows", "dtype"), [(48, 192, 5, torch.float32), (80, 320, 17, BRAIN)])
+def test_small_weights(outputs, inputs, rows, dtype):
+    weight, x = random(outputs, inputs, dtype=dtype), random(rows, 2 * inputs, dtype=dtype)[:, :inputs]
+    numbers, scale = quantised.int8(weight)
+    wanted = (x.float() @ (numbers.float() * scale.float()[:, None]).T).to(dtype)
+    assert (small.int8(x, numbers, scale) - wanted).norm() <= CLOSE[dtype] * wanted.norm()
+    held = quantised.int4(weight)
+    wanted = (x.float() @ quantised.restored(*held, torch.float32).T).to(dtype)
+    assert (small.int4(x, *held) - wanted).norm() <= CLOSE[dtype] * wanted.norm()
