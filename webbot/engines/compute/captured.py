@@ -44,7 +44,7 @@ class Captured:
         device = cache.device
         idle = torch.tensor([0, -1, 0, cache.scratch, 0] + [0] * len(COLUMNS), dtype=torch.int32)
         self._idle = idle.repeat(rows, 1)
-        self._packed = self._idle.to(device)
+        self._packed = self._idle.to(device, copy=True)  # also where that is this one
         self._hosts = [torch.empty_like(self._idle, pin_memory=device.type == "cuda") for _ in range(2)]
         self._sent: list[torch.cuda.Event | None] = [None, None]
         self._last = torch.zeros(rows, dtype=torch.int64, device=device)
