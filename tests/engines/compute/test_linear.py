@@ -163,7 +163,7 @@ def test_a_quick_product_that_fails_is_not_used(monkeypatch, how, fault):
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_model_reads_nearly_the_same_in_fewer_bits():
-    """benchmarks/quality.py has the figures: int8 changes the perplexity by 0.02 % there, int4 by 0.04 %."""
+    """In benchmarks/quality.py int8 changes the perplexity of such chats by 0.05 %, int4 by 0.6 %."""
     said = [{"role": ("user", "assistant")[number % 2], "content": text} for number, text in enumerate(CHAT)]
     tokenizer = AutoTokenizer.from_pretrained(STARTER)
     ids = torch.tensor([tokenizer.apply_chat_template(said, tokenize=True, return_dict=False)])
@@ -178,4 +178,4 @@ def test_a_model_reads_nearly_the_same_in_fewer_bits():
             assert model.get_output_embeddings().weight is table, "the head stays as it is"
             losses[how] = functional.cross_entropy(model(ids).logits[0, :-1], ids[0, 1:]).exp().item()
     assert losses["int8"] == pytest.approx(losses["plain"], rel=0.01)
-    assert losses["int4"] == pytest.approx(losses["plain"], rel=0.05)
+    assert losses["int4"] == pytest.approx(losses["plain"], rel=0.02)
