@@ -3,7 +3,9 @@
 A clip of 5 s through openai-whisper's own `transcribe` and through webbot's worker processes with either engine, each with the
 language given and left to be found, alternating. An English-only model like the starter has no language to find; `--base-shape`
 adds the published shape of Whisper base (random weights, 24 tokens): openai-whisper encodes twice to find a language, webbot
-once, and ctranslate2 hears 10 s instead of 30. Needs espeak-ng. Prints a table and writes benchmarks/results/speech.json.
+once, and ctranslate2 and the way for GPUs (speech/torch_whisper, here without its graphs on a CPU) hear 10 s instead of 30; and
+how long the parts of the latter take: an encoded window, a decoder step. Needs espeak-ng. Prints a table and writes
+benchmarks/results/speech.json.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +41,12 @@ from webbot.speech.convert import write  # noqa: E402
 from webbot.speech.ctranslate2_whisper import opened  # noqa: E402
 from webbot.speech.openai_whisper import OpenaiWhisper  # noqa: E402
 from webbot.speech.recogniser import LEAST_CUT  # noqa: E402
+from webbot.speech.torch_whisper.guessing import Call  # noqa: E402
+from webbot.speech.torch_whisper.model import TorchWhisper  # noqa: E402
 from webbot.speech.transcribe import Transcriber  # noqa: E402
 
 RATE, SECONDS, TOKENS = 16_000, 5, 24
+CLIPS, REPEATED = 8, 20  # at once; computations of a part that are timed as one on a GPU
 TEXT = "Hello, my name is Oliver. What is the capital of France? Please tell me a joke."
 BASE = whisper.ModelDimensions(
     n_mels=80, n_audio_ctx=1500, n_audio_state=512, n_audio_head=8, n_audio_layer=6, n_vocab=51_865, n_text_ctx=448,
@@ -66,7 +72,7 @@ def alternate(sides: dict[str, Callable[[], str]], rounds: int) -> list[dict[str
             run()
             times[name].append(1000 * (time.perf_counter() - began))
     return [
-        {"what": name, "median_ms": round(statistics.median(found)), "least_ms": round(min(found)), "text": texts[name]}
+        {"what": name, "median_ms": round(statistics.median(found), 1), "least_ms": round(min(found), 1), "text": texts[name]}
         for name, found in times.items()
     ]
 
@@ -117,7 +123,8 @@ def base_shape(device: str, rounds: int) -> list[dict[str, Any]]:
         model = model.to(chosen).eval()
         ours = OpenaiWhisper(path, device)
         quick = opened(path.with_suffix(""), Path(folder), device, 0, lambda *_: None)
-    quick.most_tokens = TOKENS
+        joint = TorchWhisper(path, chosen, rows=CLIPS)
+    quick.most_tokens = joint.most_tokens = TOKENS
     mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(samples)).to(chosen)
 
     def transcribe(language: str | None) -> str:
@@ -133,14 +140,59 @@ def base_shape(device: str, rounds: int) -> list[dict[str, Any]]:
         found = quick.guess(quick.take_in(samples, frames), Question(language=language), 0.0)
         return f"{len(found.tokens)} tokens"
 
-    return alternate({
+    def jointly(frames: int, language: str) -> str:
+        found = joint.guess(joint.take_in(samples, frames), Question(language=language), 0.0)
+        return f"{len(found.tokens)} tokens"
+
+    def several() -> str:
+        with ThreadPoolExecutor(CLIPS) as threads:
+            return ", ".join(set(threads.map(lambda _: jointly(LEAST_CUT, "en"), range(CLIPS))))
+
+    rows = alternate({
         "base shape: openai-whisper, language given": lambda: transcribe("en"),
         "base shape: openai-whisper, language found": lambda: transcribe(None),
         "base shape: encoded once, language found": once,
         "base shape: ctranslate2, 30 s, language given": lambda: heard(3000, "en"),
         "base shape: ctranslate2, cut, language given": lambda: heard(LEAST_CUT, "en"),
         "base shape: ctranslate2, cut, language found": lambda: heard(LEAST_CUT, ""),
-    }, rounds)
+        "base shape: for GPUs, 30 s, language given": lambda: jointly(3000, "en"),
+        "base shape: for GPUs, cut, language given": lambda: jointly(LEAST_CUT, "en"),
+        "base shape: for GPUs, cut, language found": lambda: jointly(LEAST_CUT, ""),
+        f"base shape: for GPUs, cut, {CLIPS} clips at once": several,
+    }, rounds) + parts(joint, samples, rounds)
+    joint.close()
+    return rows
+
+
+def parts(model: TorchWhisper, samples: np.ndarray, rounds: int) -> list[dict[str, Any]]:
+    """An encoded window and a decoder step, in the thread that computes them, which waits for the device."""
+    sides: dict[str, Callable[[], Any]] = {}
+    cuda = model.device == "cuda"
+    times = REPEATED if cuda else 1
+    for frames in (LEAST_CUT, 3000):
+        for clips in (1, 4):
+            sides[f"base shape: encoder, {frames // 100} s, {clips} at once"] = (
+                lambda frames=frames, clips=clips: model.encoder.encode([samples] * clips, frames)
+            )
+        for clips in (1, CLIPS):
+            sides[f"base shape: decoder step, {frames // 100} s, {clips} at once"] = (
+                lambda frames=frames, clips=clips: model.rows.step(clips, frames // 2)
+            )
+
+    def settled(compute: Callable[[], Any]) -> Callable[[], str]:
+        def run() -> str:
+            for _ in range(times):
+                compute()
+            if cuda:
+                torch.cuda.synchronize()
+            return ""
+
+        return run
+
+    found = model.runner.ask(Call(gone=lambda: False, compute=lambda: alternate(
+        {name: settled(compute) for name, compute in sides.items()}, rounds,
+    )))
+    return [row | {key: round(row[key] / times, 2) for key in ("median_ms", "least_ms")} for row in found]
 
 
 def main() -> None:

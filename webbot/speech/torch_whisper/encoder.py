@@ -15,7 +15,7 @@ from webbot.speech.torch_whisper.graphs import Graphs, Results
 from webbot.speech.torch_whisper.network import Network
 
 WINDOWS = (1000, 1500, 2000, MEL_FRAMES)  # mel frames: 10, 15, 20 and 30 s
-TOGETHER = (1, 2, 4)  # windows
+TOGETHER, SMALL_STATE = (1, 2, 4), 768  # windows; a model whose state is wider fills a GPU with one
 FFT = 400  # samples behind the last frame that it is computed from
 
 
@@ -25,22 +25,24 @@ def window(frames: int) -> int:
 
 
 class Encoder:
-    """Reads from one place and, in `clips`, for at most TOGETHER[-1] windows."""
+    """Computes up to `most` windows together."""
 
     def __init__(self, network: Network, graphs: Graphs) -> None:
         self._network, self._graphs = network, graphs
         self._mels = network.dims.n_mels
-        self._input = torch.zeros(TOGETHER[-1] * self._mels * MEL_FRAMES, dtype=network.dtype, device=network.device)
+        self._batches = TOGETHER if network.dims.n_audio_state <= SMALL_STATE else TOGETHER[:1]
+        self.most = self._batches[-1]
+        self._input = torch.zeros(self.most * self._mels * MEL_FRAMES, dtype=network.dtype, device=network.device)
 
     def computations(self) -> Iterator[tuple[tuple[int, int], Callable[[], Results]]]:
         """What can be recorded, the largest first."""
         for frames in reversed(WINDOWS):
-            for clips in reversed(TOGETHER):
+            for clips in reversed(self._batches):
                 yield (frames, clips), self._computation(frames, clips)
 
     def encode(self, clips: Sequence[Samples], frames: int) -> list[Tensor]:
-        """[positions, state] of each of at most TOGETHER[-1] clips in a window of so many frames."""
-        count = next(number for number in TOGETHER if number >= len(clips))
+        """[positions, state] of each of at most `most` clips in a window of so many frames."""
+        count = next(number for number in self._batches if number >= len(clips))
         mels = self._place(frames, count)
         mels.zero_()
         for mel, samples in zip(mels, clips, strict=False):

@@ -48,6 +48,7 @@ class TorchWhisper:
             self.network = Network(load_whisper(weights, torch.device("cpu")), place, torch.float16 if cuda else torch.float32)
         model, dims = self.network.model, self.network.dims
         self.multilingual, self.longest_prompt = model.is_multilingual, dims.n_text_ctx // 2 - 1
+        self.most_tokens = dims.n_text_ctx // 2  # of one guess, as openai-whisper's
         self.translates = self.multilingual and (dims.n_audio_layer, dims.n_text_layer) != TURBO_LAYERS
         self.together = rows or _rows(self.network)
         words = self.tokenizer("en", "transcribe")
@@ -55,15 +56,15 @@ class TorchWhisper:
         with torch.inference_mode():
             rules, self.graphs = Rules(words, dims.n_vocab, place, self.network.dtype), Graphs(place)
             self.rows = Rows(self.network, rules, self.graphs, self.together, list(self.languages), words.no_speech)
-            encoder = Encoder(self.network, self.graphs)
+            self.encoder = Encoder(self.network, self.graphs)
         if cuda:
-            self._record(encoder)
-        self.runner = Runner(encoder, self.rows, place, broken, ahead if ahead >= 0 else int(cuda))
+            self._record()
+        self.runner = Runner(self.encoder, self.rows, place, broken, ahead if ahead >= 0 else int(cuda))
         self._local = threading.local()
 
-    def _record(self, encoder: Encoder) -> None:
+    def _record(self) -> None:
         before = torch.cuda.mem_get_info()[0]
-        self.graphs.record({**dict(encoder.computations()), **dict(self.rows.computations())})
+        self.graphs.record({**dict(self.encoder.computations()), **dict(self.rows.computations())})
         taken = (before - torch.cuda.mem_get_info()[0]) >> 20
         row = bytes_a_row(self.network) >> 20
         log.info("speech: %d graphs in %d MB, %d rows of %d MB", len(self.graphs), taken, self.together, row)
@@ -104,7 +105,7 @@ class TorchWhisper:
         context = self.network.dims.n_text_ctx
         found: Guessing = self.runner.ask(Guessing(
             gone=self._gone, sound=sound, prompt=prompt, first=first, forced=tuple(forced), end=words.eot,
-            temperature=temperature, most=min(context // 2, context - len(prompt) - len(forced)),
+            temperature=temperature, most=min(self.most_tokens, context - len(prompt) - len(forced)),
         ))
         if not language:
             language = sound.language = self.languages[found.language_token]

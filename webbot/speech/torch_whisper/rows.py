@@ -74,7 +74,8 @@ class Rows:
 
     def language(self, hidden: Tensor) -> Tensor:
         """The token [] of the likeliest language, of what was made of the token that begins [state]."""
-        return self._languages[None].index_select(1, self._raw(hidden).index_select(0, self._languages).argmax()[None])[0, 0]
+        scores = self._raw(hidden).index_select(0, self._languages)
+        return self._languages.index_select(0, scores.argmax()[None])[0]
 
     # all rows
 

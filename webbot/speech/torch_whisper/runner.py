@@ -19,7 +19,7 @@ from torch import Tensor
 
 from webbot.errors import NoMemory, Unavailable
 from webbot.speech.detector import Left
-from webbot.speech.torch_whisper.encoder import TOGETHER, Encoder
+from webbot.speech.torch_whisper.encoder import Encoder
 from webbot.speech.torch_whisper.guessing import FIND_LANGUAGE, Call, Clip, Guessing, Job, Sound
 from webbot.speech.torch_whisper.rows import Rows
 
@@ -140,7 +140,7 @@ class Runner:
         """Takes in the clips that wait: those with windows of one length together, and each alone where that is too much."""
         while self._clips:
             frames = self._clips[0].frames
-            clips = [clip for clip in self._clips if clip.frames == frames][: TOGETHER[-1]]
+            clips = [clip for clip in self._clips if clip.frames == frames][: self._encoder.most]
             try:
                 self._take_in(clips, frames)
             except Exception as error:
