@@ -75,13 +75,14 @@ def after(talk, here, number):
     """The page is whole, nothing was pressed into it, and its links lead where links may lead."""
     expect(talk.turns).to_have_count(number)
     assert talk.page.url.split("#")[0] == here.split("#")[0]
-    for place in talk.page.locator(".said, .asked").all():
-        assert place.evaluate(HARMFUL) == []
+    assert talk.page.locator(".said, .asked").evaluate_all(f"all => all.flatMap({HARMFUL})") == []
     links = talk.page.locator(".said a").evaluate_all("all => all.map(each => each.protocol)")
     assert set(links) <= {"https:", "http:", "mailto:"}
-    for link in talk.page.locator(".said a, .said button:not([data-copy])").all():
-        assert link.get_attribute("target") == "_blank" or not link.get_attribute("href").startswith("http")
-        assert "noopener" in (link.get_attribute("rel") or "")
+    for target, href, rel in talk.page.locator(".said a, .said button:not([data-copy])").evaluate_all(
+        "all => all.map(each => ['target', 'href', 'rel'].map(name => each.getAttribute(name) ?? ''))"
+    ):
+        assert target == "_blank" or not href.startswith("http")
+        assert "noopener" in rel
     assert talk.page.locator("#turns, #question, #composer, main").count() == 4
 
 

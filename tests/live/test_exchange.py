@@ -5,7 +5,7 @@ import time
 import httpx
 import pytest
 
-from tests.live.conftest import JSON, ROOT, until
+from tests.live.conftest import JSON, ROOT, LiveServer, until
 from tests.models.hub_server import Hub
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
@@ -17,6 +17,16 @@ def hub():
     hub = Hub({NAME: ROOT / "starter" / "chat" / "model"})
     yield hub
     hub.close()
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory):
+    """A server that would ask a hub, but there is none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        server = LiveServer(tmp_path_factory.mktemp("lonely"), engine="local", offline="0", speech="0")
+    yield server.start()
+    server.stop()
 
 
 def models(visitor):
@@ -39,9 +49,16 @@ def test_a_model_is_loaded_from_the_page_while_the_starter_answers(live, hub, mo
     loading = visitor.http.post("/models/load", data={"model": "llama-3.2-1b"})
     assert loading.status_code == 202
     assert visitor.http.post("/models/load", data={"model": "llama-3.2-1b"}).status_code == 409
-    steps = []
-    until(lambda: steps.append(models(visitor)["coming"]) or not models(visitor)["answering"]["starter"], 60)
+    steps, ends = [], []
+
+    def exchanged():
+        steps.append(models(visitor)["coming"])
+        ends.append(visitor.answer("Tell me a long story about a dragon")[2])
+        return not models(visitor)["answering"]["starter"]
+
+    until(exchanged, 60)
     assert any(step and not step["failed"] for step in steps), "the page was told of it on the way"
+    assert set(ends) == {"finished"}, "an answer goes on while the model is exchanged"
     assert models(visitor)["answering"]["name"] == "Llama 3.2 1B"
     assert models(visitor)["coming"] is None
     until(lambda: before not in [process.pid for process in server.processes()], 20, "the starter's process is still there")
@@ -55,20 +72,8 @@ def test_a_model_is_loaded_from_the_page_while_the_starter_answers(live, hub, mo
     assert models(server.visitor())["answering"]["name"] == "Llama 3.2 1B", "it is found again after a restart"
 
 
-def test_an_answer_goes_on_while_the_model_is_exchanged(live, hub, monkeypatch):
-    monkeypatch.setenv("HF_ENDPOINT", hub.address)
-    server = live(engine="local", offline="0", speech="0")
-    visitor = server.visitor()
-    visitor.http.post("/models/load", data={"model": "llama-3.2-1b"})
-    ends = []
-    until(lambda: ends.append(visitor.answer("Tell me a long story about a dragon")[2]) or models(visitor)["coming"] is None, 60)
-    assert set(ends) == {"finished"}
-
-
-def test_a_hub_that_is_not_there_is_one_sentence(live, monkeypatch):
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    server = live(engine="local", offline="0", speech="0")
-    visitor = server.visitor()
+def test_a_hub_that_is_not_there_is_one_sentence(lonely):
+    server, visitor = lonely, lonely.visitor()
     visitor.http.post("/models/load", data={"model": "llama-3.2-1b"})
     coming = until(lambda: (models(visitor)["coming"] or {}).get("failed") and models(visitor)["coming"], 60)
     assert coming["sentence"]
@@ -78,8 +83,8 @@ def test_a_hub_that_is_not_there_is_one_sentence(live, monkeypatch):
     assert visitor.http.post("/models/load", data={"model": "llama-3.2-1b"}).status_code == 202, "it may be tried again"
 
 
-def test_a_visitor_cannot_name_any_model(live):
-    visitor = live(engine="local", speech="0").visitor()
+def test_a_visitor_cannot_name_any_model(lonely):
+    visitor = lonely.visitor()
     for name in ("", "../../etc", "/etc/passwd", "stranger/model", "x" * 299, "http://127.0.0.1/x"):
         answer = visitor.http.post("/models/load", data={"model": name}, headers=JSON)
         assert answer.status_code == 404, name

@@ -106,13 +106,13 @@ def test_more_than_the_queue_holds_are_refused(transcriber):
         except Problem as problem:
             results.append(type(problem))
 
-    data = wav(spoken())
+    data = wav(spoken("Yes."))
     threads = [threading.Thread(target=one) for _ in range(24)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert results.count(TooMany) + results.count(QUESTION) == 24
+    assert results.count(TooMany) + results.count("Yes.") == 24
     assert 1 <= results.count(TooMany) <= 7
 
 
