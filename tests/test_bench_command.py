@@ -41,8 +41,9 @@ def test_a_shape_and_a_model_exclude_each_other(capsys):
 
 @pytest.mark.slow
 @pytest.mark.model
-def test_a_quick_run_on_the_starter(tmp_path, capfd):
+def test_a_quick_run_on_the_starter(tmp_path, capfd, monkeypatch):
     """All the way: the process, both sides, the table and the files."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # threads that wait for a busy core take longest of all
     status = cli.main(["bench", "--model", "starter", "--device", "cpu", "--quick", "--streams", "2", "--context", "20",
                        "--tokens", "8", "--output", str(tmp_path / "out")])
     told = capfd.readouterr()
