@@ -10,6 +10,7 @@ from tests.engines.conftest import until
 from webbot.engines.compute import network as networks
 from webbot.engines.compute.cache import PagedCache
 from webbot.engines.compute.captured import Captured
+from webbot.engines.compute.kernels import plain
 from webbot.engines.compute.launch import Launcher
 from webbot.engines.compute.pages import Pages
 from webbot.engines.compute.request import Request
@@ -22,9 +23,10 @@ LENGTH, PAGE = 24, 16
 
 @contextmanager
 def running(model, *, pages=512, rows=8, ends=(), queue=64, piece=0, wrap=lambda network: network, late=False):
-    """`piece` fixes how many tokens a step may compute; `wrap` may change the network; `late` computes as on a GPU: steps of
-    fixed shapes, whose tokens are read while the next one is computed."""
+    """`piece` fixes how many tokens a step may compute; `wrap` may change the network; `late` computes as on a GPU: the
+    kernels' equals in torch, steps of fixed shapes, tokens that are read while the next step is computed."""
     cache = PagedCache(model.config, pages, PAGE, torch.device("cpu"), torch.float32)
+    cache.kernels = plain if late else None
     network = wrap(networks.make(copy.deepcopy(model), cache, "plain"))
     scheduler = Scheduler(rows, Pages(pages, PAGE), queue, queue)
     captured = Captured(network, choose_by, cache, rows=rows, pages=2048 // PAGE, dry=True) if late else None

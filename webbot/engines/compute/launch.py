@@ -35,7 +35,8 @@ class Flight:
                 self.places[part.answer] = samples - 1
             self._tokens[part] = slice(tokens, tokens + part.size)
             tokens += part.size
-        self._arrived = self._copy() if ids is not None and ids.device.type == "cuda" else None
+        self._arrived: torch.cuda.Event | None = None
+        self._landed = self._copy(ids) if ids is not None else None
 
     def read(self) -> Mapping[Part, Sequence[int | Choice]]:
         """The chosen tokens of each part that chooses. Waits for the device."""
@@ -43,9 +44,7 @@ class Flight:
         if chosen is None:
             if self._arrived is not None:
                 self._arrived.synchronize()
-                chosen = self._landed.tolist()
-            else:
-                chosen = self.ids.tolist() if self.ids is not None else []
+            chosen = self._landed.tolist() if self._landed is not None else []
         return {part: chosen[where] for part, where in self._samples.items()}
 
     def hidden_of(self, part: Part) -> torch.Tensor:
@@ -53,14 +52,15 @@ class Flight:
         assert self._hidden is not None
         return self._hidden[self._tokens[part]]
 
-    def _copy(self) -> Any:
-        """Begins to bring the tokens here, in memory that the device can write to by itself."""
-        assert self.ids is not None
-        self._landed = torch.empty(self.ids.shape, dtype=self.ids.dtype, pin_memory=True)
-        self._landed.copy_(self.ids, non_blocking=True)
-        arrived = torch.cuda.Event()
-        arrived.record()
-        return arrived
+    def _copy(self, ids: torch.Tensor) -> torch.Tensor:
+        """Begins to bring the tokens here, in memory that the device can write to by itself: a later step may overwrite them."""
+        if ids.device.type != "cuda":
+            return ids.clone()
+        landed = torch.empty(ids.shape, dtype=ids.dtype, pin_memory=True)
+        landed.copy_(ids, non_blocking=True)
+        self._arrived = torch.cuda.Event()
+        self._arrived.record()
+        return landed
 
 
 class Launcher:
