@@ -3,7 +3,7 @@
 import pytest
 
 from webbot.engines.llama.outgoing import Outgoing
-from webbot.engines.llama.shaping import Choice
+from webbot.engines.compute.shaping import Choice
 from webbot.engines.stops import Stops
 
 

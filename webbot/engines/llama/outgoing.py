@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from webbot.engines import outgoing
-from webbot.engines.llama.shaping import Choice
+from webbot.engines.compute.shaping import Choice
 from webbot.engines.llama.text import TextStream
 from webbot.engines.outgoing import Piece, Reader, wire
 from webbot.engines.stops import Stops
