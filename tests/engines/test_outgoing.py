@@ -2,8 +2,8 @@
 
 import pytest
 
-from webbot.engines.llama.outgoing import Outgoing
 from webbot.engines.compute.shaping import Choice
+from webbot.engines.llama.outgoing import Outgoing
 from webbot.engines.stops import Stops
 
 

@@ -25,8 +25,8 @@ class LocalEngine(HostedEngine):
 
     def __init__(  # noqa: PLR0913 - one argument for each setting of a model
         self, model: Path | str | None, *, runtime: Path, name: str = "", starter: bool = False, device: str = "auto",
-        precision: str = "auto", weights: str = "auto", cache_memory: float = 0.0, spare: int = 0, context: int = 8192, parallel: int = 8,
-        queue: int = 64, queue_owner: int = 8, threads: int = 0, token_timeout: float = 60.0,
+        precision: str = "auto", weights: str = "auto", cache_memory: float = 0.0, spare: int = 0, context: int = 8192,
+        parallel: int = 8, queue: int = 64, queue_owner: int = 8, threads: int = 0, token_timeout: float = 60.0,
     ) -> None:
         if model is None:
             raise Unavailable("The model is not on this machine.")

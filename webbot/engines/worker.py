@@ -147,7 +147,8 @@ class LlamaWorker(AnsweringWorker):
         limit = min(wish.limit or room, room)
         return Request(
             prompt=prompt, limit=limit, owner=asked.get("owner", ""), temperature=wish.temperature,
-            top_p=wish.top_p, top_k=wish.top_k, min_p=wish.min_p, uniforms=Uniforms(asked["options"].get("seed")), shaping=wish.shaping,
+            top_p=wish.top_p, top_k=wish.top_k, min_p=wish.min_p, uniforms=Uniforms(asked["options"].get("seed")),
+            shaping=wish.shaping,
             drafts=0 if wish.shaping is not None and wish.shaping.waits else self.runner.drafts, common=self._common_in(asked),
         )
 
