@@ -11,6 +11,7 @@ import torch
 from whisper import timing
 
 from tests.engines.conftest import until
+from tests.speech.torch_whisper.conftest import CONTEXT
 from webbot.errors import NoMemory, Unavailable
 from webbot.speech.base import MEL_HOP, Piece, Question
 from webbot.speech.detector import Left
@@ -124,6 +125,13 @@ def test_whoever_leaves_in_the_middle_of_a_guess_frees_a_row(late, ours, heard):
         assert alike(stayed.result(60), expected)
     until(lambda: late.runner.busy() == 0)
     assert alike(late.guess(heard[1], question, 0.0), expected)
+
+
+def test_a_free_row_goes_on_without_harm(ours, heard):
+    """It is computed with the others, longer than any guess takes."""
+    expected = ours.guess(heard[1], Question(language="en"), 0.0)
+    ours.runner.ask(Call(gone=lambda: False, compute=lambda: [ours.rows.step(3, 500) for _ in range(CONTEXT + 2)]))
+    assert alike(ours.guess(heard[1], Question(language="en"), 0.0), expected)
 
 
 class Crowded(Encoder):
