@@ -14,11 +14,14 @@ from tests.engines.conftest import until
 from tests.speech.torch_whisper.conftest import CONTEXT
 from webbot.errors import NoMemory, Unavailable
 from webbot.speech.base import MEL_HOP, Piece, Question
+from webbot.speech.checkpoint import load_whisper
 from webbot.speech.detector import Left
 from webbot.speech.torch_whisper.encoder import WINDOWS, Encoder
 from webbot.speech.torch_whisper.graphs import Graphs
 from webbot.speech.torch_whisper.guessing import Call
+from webbot.speech.torch_whisper.network import Network
 from webbot.speech.torch_whisper.rows import Rows
+from webbot.speech.torch_whisper.rules import Rules
 from webbot.speech.torch_whisper.runner import Runner
 
 pytestmark = pytest.mark.slow
@@ -132,6 +135,28 @@ def test_a_free_row_goes_on_without_harm(ours, heard):
     expected = ours.guess(heard[1], Question(language="en"), 0.0)
     ours.runner.ask(Call(gone=lambda: False, compute=lambda: [ours.rows.step(3, 500) for _ in range(CONTEXT + 2)]))
     assert alike(ours.guess(heard[1], Question(language="en"), 0.0), expected)
+
+
+def test_half_precision_says_nearly_the_same(thin, ours):
+    """What a GPU computes with."""
+    place, samples = torch.device("cpu"), noise(7)
+    with torch.no_grad():
+        network = Network(load_whisper(thin, place), place, torch.float16)
+        words = ours.tokenizer("en", "transcribe")
+        rules = Rules(words, network.dims.n_vocab, place, torch.float16)
+        rows = Rows(network, rules, Graphs(place), 2, list(ours.languages), words.no_speech)
+    with torch.inference_mode():
+        encoded = Encoder(network, Graphs(place)).encode([samples], 1000)[0]
+        exact = ours.take_in(samples, 1000).encoded
+        assert encoded.dtype == torch.float16 and (encoded - exact).abs().max() < 0.1 * exact.abs().max()
+        rows.hear(1, encoded)
+        rows.read(1, (words.sot_prev, 300, 301))
+        rows.place(1, words.sot, 3, 4)
+        rows.step(2, 500)
+        rows.open(1, True)
+        rows.draw(1, 0.4, 0.5)
+        chosen, logprob, no_speech, language = rows.results()[:, 1].tolist()
+        assert rules.stamps <= chosen <= rules.stamps + 50 and logprob < 0 < no_speech < 1 and int(language) in ours.languages
 
 
 class Crowded(Encoder):

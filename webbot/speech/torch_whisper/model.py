@@ -44,7 +44,7 @@ class TorchWhisper:
     ) -> None:
         self.device = device
         place, cuda = torch.device(device), device == "cuda"
-        with torch.inference_mode():
+        with torch.no_grad():
             self.network = Network(load_whisper(weights, torch.device("cpu")), place, torch.float16 if cuda else torch.float32)
         model, dims = self.network.model, self.network.dims
         self.multilingual, self.longest_prompt = model.is_multilingual, dims.n_text_ctx // 2 - 1
@@ -53,7 +53,7 @@ class TorchWhisper:
         self.together = rows or _rows(self.network)
         words = self.tokenizer("en", "transcribe")
         self.languages = dict(zip(words.all_language_tokens, words.all_language_codes, strict=True)) if self.multilingual else {}
-        with torch.inference_mode():
+        with torch.no_grad():
             rules, self.graphs = Rules(words, dims.n_vocab, place, self.network.dtype), Graphs(place)
             self.rows = Rows(self.network, rules, self.graphs, self.together, list(self.languages), words.no_speech)
             self.encoder = Encoder(self.network, self.graphs)

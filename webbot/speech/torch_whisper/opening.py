@@ -21,11 +21,14 @@ def opened(weights: Path, device: str, threads: int) -> Whisper:
     """`device` is "auto", "cuda" or "cpu". A GPU that cannot compute this way has openai-whisper's. Raises Unusable."""
     if device == "cpu" or not torch.cuda.is_available():
         return OpenaiWhisper(weights, device, threads)
+    model = None
     try:
         model = TorchWhisper(weights, broken=begin_anew)
         model.rehearse()
     except (RuntimeError, TypeError, ValueError, NoMemory, Unavailable) as error:
         reason = str(error).partition("\n")[0]
         log.warning("openai-whisper computes, one recording at a time: %s: %s", type(error).__name__, reason)
+        if model is not None:
+            model.close()
         return OpenaiWhisper(weights, device, threads)
     return model
