@@ -28,7 +28,7 @@ from webbot.modelhost import begin_anew
 
 # A piece of a prompt takes about so long, so that Stop is quick and running answers go on meanwhile.
 PIECE_SECONDS = {"cpu": 0.08, "cuda": 0.008}
-FIRST_PIECE, SHORTEST_PIECE, LONGEST_PIECE = 32, 16, 2048
+FIRST_PIECE, SHORTEST_PIECE, LONGEST_PIECE = 32, 32, 2048
 WARM_PASSES = 3
 DRAFTS = 3  # guessed tokens: on a processor four at once cost about as much as one
 MOST_FAILURES = 3
@@ -47,6 +47,7 @@ class Runner:
         self.drafts = 0 if launcher.late else DRAFTS  # what is read late cannot be guessed from
         self._piece = float(FIRST_PIECE)
         self._failures = 0  # answers that failed since one ended well
+        self._decode = 0.0  # seconds of a step that only writes
         self._settled = 0.0  # when the tokens of a step were read last
         self.figures = Figures(self._now)
         self._stopped = False
@@ -177,6 +178,8 @@ class Runner:
         """Passes what a step has chosen on to those who asked for it."""
         chosen = flight.read()
         seconds, self._settled = time.monotonic() - max(flight.began, self._settled), time.monotonic()
+        if flight.step.decodes:
+            self._decode += (seconds - self._decode) / 4
         read, written, drafted = 0, 0, 0
         with self._work:
             for part in flight.step.parts:
@@ -252,9 +255,11 @@ class Runner:
             )
 
     def _learn(self, step: Step, seconds: float) -> None:
-        """Fits the size of a piece to the time it should take; short pieces say little."""
-        if step.size >= SHORTEST_PIECE:
-            fitting = step.size * PIECE_SECONDS[self._launcher.device.type] / seconds
+        """Fits the size of a piece to the time that it should add to a step; short pieces say little."""
+        tokens = sum(part.size for part in step.parts if part.size > 1 + len(part.draft))
+        if tokens >= SHORTEST_PIECE:
+            beside = self._decode if tokens < step.size else 0.0
+            fitting = tokens * PIECE_SECONDS[self._launcher.device.type] / max(seconds - beside, seconds / 4)
             self._piece = min(max((self._piece + min(fitting, 2 * self._piece)) / 2, SHORTEST_PIECE), LONGEST_PIECE)
 
     def _fail(self, step: Step | None, error: Exception) -> None:

@@ -69,7 +69,7 @@ class Scheduler:
             self._waiting.setdefault(answer.owner, deque()).append(answer)
 
     def next(self, budget: int) -> Step | None:
-        """What to compute now: one token of each answer that writes, and prompts, all together about `budget` tokens.
+        """What to compute now: one token of each answer that writes, and `budget` tokens of prompts.
 
         Texts that are read for their meaning and answers take turns. None: there is nothing to do before what is in flight has
         settled, or at all.
@@ -255,7 +255,7 @@ class Scheduler:
         reading = [answer for answer in reading if answer.pages]
         parts = [Part(answer, answer.cached, answer.total, chooses=True) for answer in grown]
         if reading:
-            return [*parts, *_chunks(reading, max(budget - len(parts), 1))]
+            return [*parts, *_chunks(reading, max(budget, 1))]
         return [self._guess(part, answer.drafts // len(parts)) for answer, part in zip(grown, parts, strict=True)]
 
     def _guess(self, part: Part, most: int) -> Part:
