@@ -1,11 +1,12 @@
-"""How long speech takes: `python benchmarks/speech.py [--weights FILE] [--base-shape] [--device auto|cpu|cuda] [--rounds N]`.
+"""How long speech takes: `python benchmarks/speech.py [--base-shape | --joint] [--weights FILE] [--device NAME] [--rounds N]`.
 
 A clip of 5 s through openai-whisper's own `transcribe` and through webbot's worker processes with either engine, each with the
 language given and left to be found, alternating. An English-only model like the starter has no language to find; `--base-shape`
 adds the published shape of Whisper base (random weights, 24 tokens): openai-whisper encodes twice to find a language, webbot
 once, and ctranslate2 and the way for GPUs (speech/torch_whisper, here without its graphs on a CPU) hear 10 s instead of 30; and
 how long the parts of the latter take: an encoded window, a decoder step. Needs espeak-ng. Prints a table and writes
-benchmarks/results/speech.json.
+benchmarks/results/speech.json. With `--joint` only openai-whisper and the way for GPUs are compared, in that shape, on noise:
+that needs neither espeak-ng nor ctranslate2.
 """
 
 from __future__ import annotations
@@ -37,8 +38,6 @@ sys.path.insert(0, str(ROOT))
 
 from webbot.speech import weights  # noqa: E402
 from webbot.speech.base import Question  # noqa: E402
-from webbot.speech.convert import write  # noqa: E402
-from webbot.speech.ctranslate2_whisper import opened  # noqa: E402
 from webbot.speech.openai_whisper import OpenaiWhisper  # noqa: E402
 from webbot.speech.recogniser import LEAST_CUT  # noqa: E402
 from webbot.speech.torch_whisper.guessing import Call  # noqa: E402
@@ -107,11 +106,11 @@ def whole_way(path: Path, device: str, rounds: int) -> list[dict[str, Any]]:
         }, rounds)
 
 
-def base_shape(device: str, rounds: int) -> list[dict[str, Any]]:
+def base_shape(device: str, rounds: int, joint_only: bool) -> list[dict[str, Any]]:
     """The same work in one process: 5 s are heard, 24 tokens written. Only the times mean something: the weights are random."""
     torch.manual_seed(0)
     chosen = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    samples = clip()
+    samples = np.random.default_rng(0).standard_normal(SECONDS * RATE).astype(np.float32) / 10 if joint_only else clip()
     plain = {"temperature": 0.0, "sample_len": TOKENS, "fp16": chosen == "cuda", "no_speech_threshold": None}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "base-shape.pt"
@@ -119,12 +118,16 @@ def base_shape(device: str, rounds: int) -> list[dict[str, Any]]:
         for parameter in model.parameters():  # some are as they were found in memory
             torch.nn.init.normal_(parameter, std=0.02)
         torch.save({"dims": vars(BASE), "model_state_dict": model.state_dict()}, path)
-        write(path, path.with_suffix(""))
         model = model.to(chosen).eval()
-        ours = OpenaiWhisper(path, device)
-        quick = opened(path.with_suffix(""), Path(folder), device, 0, lambda *_: None)
-        joint = TorchWhisper(path, chosen, rows=CLIPS)
-    quick.most_tokens = joint.most_tokens = TOKENS
+        ours, joint = OpenaiWhisper(path, device), TorchWhisper(path, chosen, rows=CLIPS)
+        if not joint_only:
+            from webbot.speech.convert import write
+            from webbot.speech.ctranslate2_whisper import opened
+
+            write(path, path.with_suffix(""))
+            quick = opened(path.with_suffix(""), Path(folder), device, 0, lambda *_: None)
+            quick.most_tokens = TOKENS
+    joint.most_tokens = TOKENS
     mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(samples)).to(chosen)
 
     def transcribe(language: str | None) -> str:
@@ -148,18 +151,24 @@ def base_shape(device: str, rounds: int) -> list[dict[str, Any]]:
         with ThreadPoolExecutor(CLIPS) as threads:
             return ", ".join(set(threads.map(lambda _: jointly(LEAST_CUT, "en"), range(CLIPS))))
 
-    rows = alternate({
+    sides = {
         "base shape: openai-whisper, language given": lambda: transcribe("en"),
         "base shape: openai-whisper, language found": lambda: transcribe(None),
         "base shape: encoded once, language found": once,
-        "base shape: ctranslate2, 30 s, language given": lambda: heard(3000, "en"),
-        "base shape: ctranslate2, cut, language given": lambda: heard(LEAST_CUT, "en"),
-        "base shape: ctranslate2, cut, language found": lambda: heard(LEAST_CUT, ""),
+    }
+    if not joint_only:
+        sides |= {
+            "base shape: ctranslate2, 30 s, language given": lambda: heard(3000, "en"),
+            "base shape: ctranslate2, cut, language given": lambda: heard(LEAST_CUT, "en"),
+            "base shape: ctranslate2, cut, language found": lambda: heard(LEAST_CUT, ""),
+        }
+    sides |= {
         "base shape: for GPUs, 30 s, language given": lambda: jointly(3000, "en"),
         "base shape: for GPUs, cut, language given": lambda: jointly(LEAST_CUT, "en"),
         "base shape: for GPUs, cut, language found": lambda: jointly(LEAST_CUT, ""),
         f"base shape: for GPUs, cut, {CLIPS} clips at once": several,
-    }, rounds) + parts(joint, samples, rounds)
+    }
+    rows = alternate(sides, rounds) + parts(joint, samples, rounds)
     joint.close()
     return rows
 
@@ -199,12 +208,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--weights", type=Path, default=weights.STARTER.path, help="a file in openai-whisper's format")
     parser.add_argument("--base-shape", action="store_true")
+    parser.add_argument("--joint", action="store_true")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--rounds", type=int, default=7)
     wanted = parser.parse_args()
-    rows = whole_way(wanted.weights, wanted.device, wanted.rounds)
-    if wanted.base_shape:
-        rows += base_shape(wanted.device, wanted.rounds)
+    rows = [] if wanted.joint else whole_way(wanted.weights, wanted.device, wanted.rounds)
+    if wanted.base_shape or wanted.joint:
+        rows += base_shape(wanted.device, wanted.rounds, wanted.joint)
     cuda = wanted.device != "cpu" and torch.cuda.is_available()
     machine = torch.cuda.get_device_name() if cuda else f"{platform.machine()}, {os.cpu_count()} cores"
     print(f"{SECONDS} s of speech, {wanted.weights.stem}, {machine}, torch {torch.__version__}, {wanted.rounds} rounds\n")
