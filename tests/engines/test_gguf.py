@@ -65,7 +65,8 @@ def test_greedy_answers_are_those_of_the_starter_itself(gguf, local):
 @pytest.mark.slow
 def test_penalties_and_biases_do_the_same(gguf, local):
     for wishes in (
-        {"frequency_penalty": 1.5}, {"presence_penalty": 2.0}, {"repetition_penalty": 1.3}, {"logit_bias": {300: 5.0, 274: -100.0}},
+        {"frequency_penalty": 1.5}, {"presence_penalty": 2.0}, {"repetition_penalty": 1.3},
+        {"logit_bias": {300: 5.0, 274: -100.0}},
     ):
         options = Options(temperature=0, max_tokens=16, **wishes)
         assert text_of(gguf, QUESTIONS[5], options) == text_of(local, QUESTIONS[5], options)

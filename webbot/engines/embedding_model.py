@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from webbot.engines.embedding_folder import EmbeddingFolder, examine
 from webbot.engines.llama.loading import LOCAL, UNUSED, check_memory, check_tokenizer, choose_device, suitable_threads, unusable
 from webbot.engines.llama.machine import ran_out
+from webbot.engines.processor import thread_limit
 from webbot.errors import CONTEXT_EXCEEDED, BadInput, NoMemory, Problem, TooLong, Unusable
 
 BATCH_TOKENS, BATCH_TEXTS = 4096, 64  # padded tokens and texts that are read together
@@ -41,7 +42,7 @@ class EmbeddingModel:
 
     def _read(self, threads: int) -> None:
         tokenizer, self.model = _load(self.form, self.device)
-        torch.set_num_threads(threads or suitable_threads(self.model))
+        torch.set_num_threads(thread_limit(threads or suitable_threads(self.model)))
         self.reader = tokenizer.backend_tokenizer
         self.reader.no_truncation()
         self.reader.no_padding()

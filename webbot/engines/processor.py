@@ -5,6 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from webbot.surroundings import process_environment
+
+
+def thread_limit(wanted: int) -> int:
+    """So many threads, but no more than OpenMP gives (OMP_THREAD_LIMIT): oneDNN shares its work among those it asked for, and
+    what the missing ones should have computed is garbage."""
+    limit = process_environment().get("OMP_THREAD_LIMIT", "")
+    return min(wanted, int(limit)) if limit.isdecimal() and int(limit) else wanted
+
 
 def physical_cores() -> int:
     """Processor cores that this process may use, counted once each whatever their hyper-threads."""
@@ -13,7 +22,7 @@ def physical_cores() -> int:
     for number in allowed:
         siblings = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
         cores.add(siblings.read_text() if siblings.exists() else str(number))
-    return max(1, len(cores))
+    return thread_limit(max(1, len(cores)))
 
 
 def processor() -> dict[str, set[str]]:

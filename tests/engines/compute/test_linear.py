@@ -44,7 +44,7 @@ def test_forms_compute_the_same(form, dtype, biased):
     weight, bias = weight_of(48, 64, dtype)
     held = linear.FORMS[form](weight, bias if biased else None)
     if held is None:
-        assert form == "packed" and not torch.backends.mkldnn.is_available()
+        assert form == "packed" and (dtype is torch.float32 or not torch.backends.mkldnn.is_available())
         return
     for rows in ROWS:
         x, to = torch.randn(rows, 64).to(dtype), torch.randn(rows, 48).to(dtype)
@@ -84,7 +84,7 @@ def test_a_transposed_weight_lets_go_of_the_original():
 
 
 def test_a_torch_that_cannot_pack(monkeypatch):
-    weight = weight_of(48, 64)[0]
+    weight = weight_of(48, 64, torch.bfloat16)[0]
 
     class Missing:
         def __getattr__(self, name):
@@ -93,7 +93,20 @@ def test_a_torch_that_cannot_pack(monkeypatch):
     monkeypatch.setattr(torch.ops, "mkldnn", Missing())
     assert packed.hold(weight, None) is None
     monkeypatch.setattr(linear, "_chosen", {})
-    assert distance(linear.hold(weight)(torch.ones(2, 64)), functional.linear(torch.ones(2, 64), weight)) < 1e-5
+    ones = torch.ones(2, 64, dtype=torch.bfloat16)
+    assert distance(linear.hold(weight)(ones), functional.linear(ones, weight)) < CLOSE[torch.bfloat16]
+
+
+def test_a_form_that_computes_something_else_is_not_used(monkeypatch):
+    class Wrong(linear.Transposed):
+        def __call__(self, x):
+            return 2 * super().__call__(x)
+
+    weight = weight_of(48, 64)[0]
+    monkeypatch.setattr(linear, "FORMS", {"plain": linear.Plain, "wrong": Wrong})
+    monkeypatch.setattr(linear, "prefer", lambda took, gain: [*took][-1])
+    monkeypatch.setattr(linear, "_chosen", {})
+    assert type(linear.hold(weight)) is linear.Plain
 
 
 # fewer bits

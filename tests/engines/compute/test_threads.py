@@ -3,6 +3,7 @@
 import pytest
 
 from webbot.engines.compute import threads
+from webbot.engines.processor import physical_cores, thread_limit
 
 
 @pytest.mark.parametrize(("cores", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
@@ -28,3 +29,11 @@ def test_each_number_is_used_and_measured():
     took = threads.measure(lambda: steps.append(used[-1]), used.append, [2, 1])
     assert used[0] == 1 and 1 in took
     assert steps.count(1) >= 1 + threads.LEAST_RUNS, "the first step only starts the threads"
+
+
+@pytest.mark.parametrize(("limit", "most"), [("1", 1), ("2", 2), ("99", 4), ("", 4), ("0", 4), ("many", 4)])
+def test_openmp_s_own_limit_holds_for_all_of_them(monkeypatch, limit, most):
+    """oneDNN computes garbage where it gets fewer threads than torch was told."""
+    monkeypatch.setenv("OMP_THREAD_LIMIT", limit)
+    assert thread_limit(4) == most
+    assert limit != "1" or physical_cores() == 1

@@ -17,6 +17,7 @@ from webbot.engines.compute.runner import Runner
 from webbot.engines.compute.sampling import choose_by
 from webbot.engines.compute.scheduler import Scheduler
 from webbot.engines.llama.loading import Loaded
+from webbot.engines.processor import thread_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Wanted:
 
 def assemble(loaded: Loaded, wanted: Wanted) -> Runner:
     """A runner that was warmed up and is not started. Raises Unusable when the model leaves no memory to compute in."""
-    torch.set_num_threads(wanted.threads or threads_for(loaded))
+    torch.set_num_threads(thread_limit(wanted.threads or threads_for(loaded)))
     each = bytes_a_token(loaded.model.config, loaded.precision)
     count = wanted.cache_bytes // (PAGE * each) or wanted.parallel * -(-wanted.context // PAGE)
     cache = PagedCache(loaded.model.config, count, PAGE, loaded.device, loaded.precision)

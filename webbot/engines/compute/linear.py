@@ -11,6 +11,7 @@ Results for one x differ by rounding with the number of rows it is computed toge
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -27,6 +28,9 @@ RUNS = 5
 SECONDS = 0.005  # for the runs of one form with one number of rows; a large weight gets fewer runs
 GAIN = 1.1  # a form that is not the first one has to be so many times quicker, or the choice would change from start to start
 SECOND_COPY = 1.3  # the same, where the original stays because others need it
+
+ROUNDING = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}  # of the largest number of a result
+log = logging.getLogger(__name__)
 
 _chosen: dict[tuple[object, ...], str] = {}
 
@@ -106,11 +110,21 @@ def _leaves_room(weight: torch.Tensor) -> bool:
 def _choose(weight: torch.Tensor, bias: torch.Tensor | None, gain: float) -> str:
     held = {name: made for name, form in FORMS.items() if (made := form(weight, bias)) is not None}
     inputs = [torch.randn(rows, weight.shape[1], dtype=weight.dtype) for rows in ROWS]
+    first, *others = held
+    for name in others:
+        if not all(_alike(held[name](x), held[first](x)) for x in inputs):
+            log.warning("the form %s computes something else here and is not used", name)
+            del held[name]
     took = dict.fromkeys(held, 0.0)
     for x in inputs:
         for name, seconds in _quickest(held, x).items():
             took[name] += seconds
     return prefer(took, gain)
+
+
+def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two forms compute the same, but for rounding."""
+    return bool((one - other).abs().max() <= ROUNDING[one.dtype] * other.abs().max())
 
 
 def prefer(took: Mapping[str, float], gain: float) -> str:

@@ -22,8 +22,8 @@ class Packed(Held):
 
 
 def hold(weight: torch.Tensor, bias: torch.Tensor | None) -> Packed | None:
-    """None where this torch cannot."""
-    if not torch.backends.mkldnn.is_available():
+    """None where this torch cannot, and in other formats than bfloat16: float32 gains nothing."""
+    if not torch.backends.mkldnn.is_available() or weight.dtype is not torch.bfloat16:
         return None
     try:
         held = Packed(weight, bias)
