@@ -34,21 +34,51 @@ def find_chromium():
     return next((path for path in map(shutil.which, CHROMIUMS) if path), None)
 
 
+class Shared:
+    """One Chromium with its windows for all pages' tests of a process: each costs seconds of the processor."""
+
+    def __init__(self):
+        self.playwright = self.chromium = None
+        self.windows = defaultdict(list)
+
+    def open(self):
+        if self.chromium is not None and not self.chromium.is_connected():
+            self.close()
+        if self.chromium is None:
+            path = find_chromium()
+            if path is None:
+                pytest.skip("no Chromium here: sudo apt-get install chromium")
+            try:
+                from playwright.sync_api import expect, sync_playwright
+            except ImportError:
+                pytest.skip("the package playwright is missing: pip install -r requirements-tests.txt")
+            expect.set_options(timeout=PATIENCE)
+            self.playwright = sync_playwright().start()
+            self.chromium = self.playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        return self.chromium
+
+    def close(self):
+        if self.playwright is not None:
+            self.windows.clear()
+            self.playwright.stop()
+        self.playwright = self.chromium = None
+
+
+shared = Shared()
+
+
 @pytest.fixture(scope="module")
-def browser():
-    """A Chromium for the tests of a module."""
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium here: sudo apt-get install chromium")
-    try:
-        from playwright.sync_api import expect, sync_playwright
-    except ImportError:
-        pytest.skip("the package playwright is missing: pip install -r requirements-tests.txt")
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+def browser(request):
+    """A Chromium. Beside it nobody else in this process can have an event loop, so it goes with the last of the pages' tests."""
+    yield shared.open()
+    if "/tests/browser/" not in request.path.as_posix():
+        shared.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem):
+    if nextitem is None or "/tests/browser/" not in nextitem.path.as_posix():
+        shared.close()
 
 
 @pytest.fixture(scope="session")
@@ -127,8 +157,8 @@ class Window:
 
 @pytest.fixture(scope="module")
 def windows(browser):
-    """The windows of a module that nobody uses, by server and options."""
-    return defaultdict(list)
+    """The windows that nobody uses, by server and options."""
+    return shared.windows
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_a_model_is_loaded_from_the_page_while_the_starter_answers(live, hub, mo
 
     def exchanged():
         steps.append(models(visitor)["coming"])
-        ends.append(visitor.answer("Tell me a long story about a dragon")[2])
+        ends.append(visitor.answer("Tell me a story about a dragon")[2])
         return not models(visitor)["answering"]["starter"]
 
     until(exchanged, 60)

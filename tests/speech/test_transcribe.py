@@ -160,10 +160,10 @@ def test_a_killed_process_comes_back(tmp_path):
 
 @needs_voice
 def test_a_model_of_many_languages_that_only_guesses_invents_nothing(tmp_path):
-    """The shape of Whisper base, but thinner and with random weights: whatever it says is not to be believed."""
+    """The shape of Whisper base, but thinner, shorter and with random weights: whatever it says is not to be believed."""
     torch.manual_seed(0)
     thin = whisper.ModelDimensions(
-        n_mels=80, n_audio_ctx=1500, n_audio_state=64, n_audio_head=1, n_audio_layer=1, n_vocab=51_865, n_text_ctx=448,
+        n_mels=80, n_audio_ctx=1500, n_audio_state=64, n_audio_head=1, n_audio_layer=1, n_vocab=51_865, n_text_ctx=64,
         n_text_state=64, n_text_head=1, n_text_layer=1,
     )
     path = tmp_path / "thin.pt"
