@@ -1,6 +1,7 @@
 """The arithmetic: the same greedy tokens as transformers' `generate`, whoever else is computed at the same time."""
 
 import random
+import threading
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from transformers import AutoModelForCausalLM
 
 from tests.engines.compute.running import LENGTH, PAGE, prompts, read, running, submit
 from tests.engines.conftest import until
+from webbot.engines.compute import runner as runners
 from webbot.engines.compute.sampling import Uniforms
 from webbot.errors import NoMemory
 from webbot.models.catalog import STARTER
@@ -220,3 +222,16 @@ def test_out_of_memory_ends_one_answer_with_a_sentence_and_the_others_go_on(star
         assert likeliest(other, read(submit(runner, other))[0])
         read(first)
         assert likeliest(prompt, first.written, 200)
+
+
+def test_a_model_that_fails_again_and_again_begins_anew(starter, monkeypatch):
+    begun = threading.Event()
+    monkeypatch.setattr(runners, "begin_anew", begun.set)
+    monkeypatch.setattr(runners, "LAST_WORDS_SECONDS", 0)
+    prompt = prompts(11, [25])[0]
+    with running(starter, wrap=Failing) as runner:
+        for failure in range(runners.MOST_FAILURES):
+            assert not begun.is_set(), failure
+            runner._launcher.network.fails = True
+            assert isinstance(read(submit(runner, prompt))[1], NoMemory)
+        assert begun.wait(10)
