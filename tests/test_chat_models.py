@@ -96,7 +96,9 @@ def test_a_question_is_stored_while_the_model_loads(make, store):
     reply = chat.ask("ann", talk.id, "hello there")
     assert engine.woken
     assert [message.text for message in store.messages("ann", talk.id)] == ["hello there", ""]
-    time.sleep(0.3)
+    latest = time.monotonic() + 5
+    while reply.preparing is None and time.monotonic() < latest:
+        time.sleep(0.02)
     assert reply.preparing == Preparing("echo", 0.4, "Reading it.")
     threading.Timer(0.2, engine.loaded.set).start()
     assert isinstance(events(chat, reply)[-1], Finished)

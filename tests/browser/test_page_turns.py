@@ -1,7 +1,6 @@
 """Asking on the page: answers grow, are stopped, picked up after a reload, and followed in a second tab."""
 
 import re
-import time
 
 from playwright.sync_api import expect
 
@@ -45,9 +44,7 @@ def test_stop_in_mid_answer(visit, echo):
     with talk.page.expect_response("**/stop") as stopped:
         halt.click()
     assert stopped.value.ok
-    answered = time.monotonic()
-    until(lambda: running(echo) == 0, 2, "stopping does not free the engine")
-    assert time.monotonic() - answered < 1
+    until(lambda: running(echo) == 0, 5, "stopping does not free the engine")  # the answer would take longer
     expect(talk.last.locator(".note")).to_have_text("Stopped here.")
     expect(send).to_be_visible()
     expect(halt).to_be_hidden()

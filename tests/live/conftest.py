@@ -99,12 +99,15 @@ class Visitor:
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    def events(self, key, begun=""):
-        """(name, data) of the conversation's stream; `begun` is the id of an answer that may have ended by now."""
+    def events(self, key, begun="", opened=lambda: None):
+        """(name, data) of the conversation's stream; `begun` is the id of an answer that may have ended by now. `opened` is
+        called once nothing can be missed any more."""
         with self.http.stream("GET", f"/c/{key}/events", params={"answer": begun}) as stream:
             assert stream.status_code == 200
             name = ""
             for line in stream.iter_lines():
+                if line.startswith((":", "event: ")):  # before that the server only tells when to connect again
+                    opened()
                 if line.startswith("event: "):
                     name = line[7:]
                 elif line.startswith("data: "):

@@ -77,20 +77,20 @@ def test_a_client_that_leaves_frees_the_model(program, leave, parameters):
 def test_a_turn_is_on_the_open_page_and_leaving_stops_it(server):
     program, ann = Program(server), server.visitor()
     key, _, _ = ann.answer("I like trees")
-    heard = []
+    heard, watched = [], threading.Event()
 
     def watch():
-        for name, data in ann.events(key):
+        for name, data in ann.events(key, opened=watched.set):
             heard.append((name, data))
             if name in ("finished", "cancelled"):
                 return
 
     page = threading.Thread(target=watch, daemon=True)
     page.start()
-    time.sleep(0.5)
+    assert watched.wait(20)
     chunks = program.chunks("What did I say?", metadata={"conversation_id": key})
     assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == "You said: I like trees"
-    page.join(5)
+    page.join(20)
     names = [name for name, _ in heard]
     assert names.index("turn") < names.index("started") < names.index("blocks") < names.index("finished")
     assert "What did I say?" in next(data["html"] for name, data in heard if name == "turn")

@@ -154,7 +154,7 @@ class TestServers:
         fleet = world.fleet(Upstream(Model, names=names), remote_url="http://far/v1")
         began = time.monotonic()
         assert fleet.engine().name == "", "the server's own choice until its list is known"
-        assert time.monotonic() - began < 1 and len(asked) == 1
+        assert time.monotonic() - began < 4 and len(asked) == 1  # the list would take five seconds
         go_on.set()
         until(lambda: fleet.engine().name == "big")
         assert len(asked) == 1
@@ -289,8 +289,8 @@ class TestMemory:
             fleet.engine("beta").wake()
         assert refused.value.retry_after
         fleet.use("beta")
-        time.sleep(0.3)
-        assert fleet.serving == "alpha" and "finds no room" in fleet.coming.sentence
+        until(lambda: "finds no room" in fleet.coming.sentence)
+        assert fleet.serving == "alpha"
         assert len(list(answer)) > 1
         until(lambda: fleet.serving == "beta")
 

@@ -146,7 +146,7 @@ def test_whoever_leaves_ends_the_programs(voices):
     assert len(children()) == 2
     began = time.monotonic()
     speaking.close()
-    assert children() == [] and time.monotonic() - began < 1
+    assert children() == [] and time.monotonic() - began < 5
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ class EchoModels:
         self.put()
         fleet.wake()
 
-    def make(self, settings, found):
+    def make(self, settings, found, _beside=0):
         model = EchoModel(found.title)
         if found.name in self.slow:
             model.loaded.clear()
