@@ -313,14 +313,21 @@ def test_the_wait_is_shared_by_those_who_work_together(held):
 
 GREENLETS = """
 from gevent import monkey; monkey.patch_all()
+import threading
 import gevent
 from tests.engines.conftest import messages
 from webbot.engines.echo import EchoEngine
 from webbot.engines.fair import FairEngine
 from webbot.errors import TooMany
 from webbot.messages import Finished, Options, Queued
-engine, order = FairEngine(EchoEngine(pause=0.02), 1, 64, 8), []
+everybody = threading.Event()
+class Held(EchoEngine):
+    def answer(self, *given, **more):
+        everybody.wait()  # has asked before anything ends, however slow the machine is
+        yield from super().answer(*given, **more)
+engine, order, asked = FairEngine(Held(pause=0.001), 1, 64, 8), [], []
 def ask(owner):
+    asked.append(owner)
     try:
         parts = list(engine.answer(messages("one two three"), Options(), owner=owner))
     except TooMany:
@@ -329,6 +336,9 @@ def ask(owner):
     order.append(owner)
     return "waited" if any(isinstance(part, Queued) for part in parts) else "at once"
 jobs = [gevent.spawn(ask, "alice") for _ in range(500)] + [gevent.spawn(ask, "bob")]
+while len(asked) < 501 or engine.line.waiting < 9:
+    gevent.sleep(0.01)
+everybody.set()
 gevent.joinall(jobs, raise_error=True)
 found = [job.value for job in jobs]
 print(found.count("at once"), found.count("waited"), found.count("refused"), order.index("bob"))
