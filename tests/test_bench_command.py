@@ -24,7 +24,7 @@ def own_folders(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("options", "status", "told"), [
     (["--streams", "1,x"], 2, "--streams"),
     (["--streams", "0"], 2, "--streams"),
-    (["--tokens", "3"], 2, "--tokens"),
+    (["--tokens", "3"], 2, "--tokens"), (["--tokens", "0"], 2, "--tokens"), (["--output", "/dev/null/x"], 2, "--output"),
     (["--context", "0"], 2, "--context"),
     (["--model", "no-such-model"], 1, "no-such-model"),
 ])

@@ -26,10 +26,11 @@ INTERRUPTED = 130
 
 
 def run(given: argparse.Namespace, settings: Settings) -> int:
-    """The exit status: 1 where something is wrong, 130 after Ctrl-C; what was measured until then is shown."""
+    """The exit status: 1 where something is wrong or nothing could be measured, 130 after Ctrl-C; what was measured until then is
+    shown."""
     chosen = _wanted(given, settings)
     if given.output:
-        given.output.mkdir(parents=True, exist_ok=True)
+        _make(given.output)
     _say_who_else(settings)
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "bench.json"
@@ -41,7 +42,7 @@ def run(given: argparse.Namespace, settings: Settings) -> int:
     if given.output:
         _write(found, given.output)
     wrong = any(not row["well"] for row in found["checks"])
-    return status or int(wrong)
+    return status or int(wrong or not found["rates"])
 
 
 def _wanted(given: argparse.Namespace, settings: Settings) -> Wanted:
@@ -52,12 +53,12 @@ def _wanted(given: argparse.Namespace, settings: Settings) -> Wanted:
             wanted.load(text, given.context)
     except ValueError:
         raise SettingsError("--streams are numbers of answers at once, such as 1,4,16 or 64@1000.") from None
-    if given.context < 1 or given.tokens < 0 or 0 < given.tokens < wanted.LEAST_TOKENS:
+    if given.context < 1 or (given.tokens is not None and given.tokens < wanted.LEAST_TOKENS):
         raise SettingsError("--context is at least 1 and --tokens at least {least}.", least=wanted.LEAST_TOKENS)
     folder, name = ("", "") if given.shape else _model(given, settings)
     return Wanted(
         folder=folder, shape=given.shape or "", name=name, device=settings.device, precision=settings.precision,
-        weights=settings.weights, threads=settings.threads, loads=loads, context=given.context, tokens=given.tokens,
+        weights=settings.weights, threads=settings.threads, loads=loads, context=given.context, tokens=given.tokens or 0,
         quick=given.quick, check=given.check,
     )
 
@@ -72,6 +73,17 @@ def _model(given: argparse.Namespace, settings: Settings) -> tuple[str, str]:
     if found.kind != "local":
         raise Unusable("Only models of safetensors are measured here; {name} is none.", name=found.title)
     return str(found.path), found.title
+
+
+def _make(folder: Path) -> None:
+    """Raises SettingsError before anything is measured for a folder that cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError("--output must be a folder that can be written ({reason}).", reason=reason) from None
 
 
 def _say_who_else(settings: Settings) -> None:

@@ -138,7 +138,7 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
                         help="how the engine holds the weights; transformers has them as they are")
     parser.add_argument("--streams", metavar="N,N,...", help="answers at once, such as 1,4,16; 64@1000: with prompts of 1000")
     parser.add_argument("--context", type=int, default=200, metavar="TOKENS", help="tokens of the prompts (200)")
-    parser.add_argument("--tokens", type=int, default=0, help="tokens that each answer writes (128 on a GPU, 64 on a processor)")
+    parser.add_argument("--tokens", type=int, help="tokens that each answer writes (128 on a GPU, 64 on a processor)")
     parser.add_argument("--quick", action="store_true", help="a small run of some seconds, against plain generate only")
     parser.add_argument("--check", action="store_true",
                         help="look first whether tokens, logits and kernels are right; the exit status is 1 if not")

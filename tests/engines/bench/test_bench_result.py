@@ -61,7 +61,8 @@ def test_the_picture_has_a_bar_for_each_figure_as_high_as_its_part_of_the_limit(
     assert len(root.findall("svg:line[@class='limit']", space)) == 1
     texts = [text.text for text in root.findall("svg:text", space)]
     assert {"1,050", "12.5", "60,000", "256 at once"} <= set(texts) and "A <model> & co: tokens per second" in texts
-    width = float(root.get("width"))
+    width = float(root.get("viewBox").split()[2])
+    assert root.get("width") == "100%" and "after 200 tokens" in texts  # a phone shows all of it
     for rect in bars:
         assert float(rect.get("x")) + float(rect.get("width")) <= width and float(rect.get("y")) >= picture.TOP - 1
 

@@ -12,17 +12,19 @@ from typing import Any
 from webbot.engines.bench.tables import SIDES, number, sides
 
 BAR, BETWEEN, LEFT, RIGHT = 40, 28, 56, 20
-TOP, HIGH, BELOW = 92, 240, 64
-LEAST_WIDTH = 640
+TOP, HIGH, BELOW = 92, 240, 72
+LEAST_WIDTH = 480
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1d2330 }
 .quiet { fill: #5a6273; font-size: 12px }
 .title { font-size: 16px; font-weight: 600 }
+svg { background: #ffffff }
 .page { fill: #ffffff }
 .rule { stroke: #c9ced8 }
 .limit { stroke: #b3261e; stroke-width: 2; stroke-dasharray: 6 4 }
 .webbot { fill: #0b6e4f } .generate { fill: #8a93a5 } .compiled { fill: #4f6bb0 } .manager { fill: #b5793a }
 @media (prefers-color-scheme: dark) {
+  svg { background: #14171d }
   text { fill: #e8ebf2 } .quiet { fill: #a6aebd } .page { fill: #14171d } .rule { stroke: #3a4150 } .limit { stroke: #ff8a80 }
   .webbot { fill: #3ecf9a } .generate { fill: #7b8496 } .compiled { fill: #8aa4ee } .manager { fill: #e0a35f }
 }"""
@@ -40,7 +42,7 @@ def svg(result: Mapping[str, Any]) -> str:
         parts += _group(row, shown, LEFT + place * group + BETWEEN // 2, whole)
     height = TOP + HIGH + BELOW
     title = escape(f"Tokens per second: {result['subject']}")
-    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    size = f'viewBox="0 0 {width} {height}" width="100%" style="max-width: {width}px"'  # a phone shows all of it, smaller
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{title}">', f"<style>{STYLE}\n</style>",
         f'<rect class="page" width="{width}" height="{height}"/>', *parts, "</svg>\n",
@@ -91,6 +93,9 @@ def _group(row: Mapping[str, Any], shown: Sequence[str], x: int, whole: float) -
     middle = x + BAR * len(shown) // 2
     parts.append(f'<text x="{middle}" y="{bottom + 20}" text-anchor="middle">{row["streams"]} at once</text>')
     parts.append(f'<text class="quiet" x="{middle}" y="{bottom + 38}" text-anchor="middle">limit {number(row["limit"])}</text>')
+    if "context" in row:
+        after = f"after {row['context']} tokens"
+        parts.append(f'<text class="quiet" x="{middle}" y="{bottom + 54}" text-anchor="middle">{after}</text>')
     return parts
 
 
