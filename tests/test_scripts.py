@@ -94,7 +94,7 @@ def test_packages_are_installed_once_and_the_server_is_started(clone):
     assert not any("requirements-gpu" in line for line in log)
     start = time.monotonic()
     second = run(clone)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 8
     assert second.stdout.startswith("webbot serve") and second.stderr == "" and installed(clone) == log
 
 

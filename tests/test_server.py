@@ -299,7 +299,7 @@ def test_silent_and_slow_clients_are_cut_and_hinder_nobody(hasty):
         for sock in handshakes:
             sock.sendall(b"\x16\x03\x01")
         times = sorted(hasty.get_seconds() for _ in range(12))
-        assert times[-2] < 0.5, times
+        assert times[-2] < 2, times
         assert seconds_until_closed(silent) < 5
         assert seconds_until_closed(half_heads[0]) < 5
         assert seconds_until_closed(handshakes[0]) < 5
@@ -390,7 +390,7 @@ def test_sigterm_ends_streams_and_leaves_nothing(tmp_path):
         server.process.terminate()
         server.process.send_signal(signal.SIGTERM)  # impatience changes nothing
         assert server.process.wait(25) == 0
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 20
         assert all(b"the end" in read_all(sock) for sock in streams)
         assert read_all(idle) == b""
         assert not any(process.is_running() for process in family)

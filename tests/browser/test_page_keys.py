@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.live.conftest import until
+
 
 @pytest.fixture
 def talk(visit, echo):
@@ -110,6 +112,22 @@ def test_copying(visit, echo):
     talk.last.locator("pre [data-copy]").click()
     talk.page.wait_for_function("navigator.clipboard.readText().then(text => text.startsWith('print'))")
     assert talk.page.evaluate("navigator.clipboard.readText()").strip() == "print('hello')\nprint('you')"
+
+
+def test_a_press_before_the_scripts_are_there_is_answered_once_they_are(visit, echo):
+    talk = visit(echo, permissions=["clipboard-read", "clipboard-write"])
+    talk.ask("Copy me early")
+    talk.moved()
+    held = []
+    talk.page.route("**/js/earlier.js*", lambda route: held.append(route))  # noqa: PLW0108 - it is marked by playwright
+    talk.page.reload(wait_until="commit")
+    talk.last.get_by_role("button", name="Copy the answer").click()
+    until(lambda: held or talk.page.wait_for_timeout(50))
+    expect(talk.page.locator("#told")).to_have_text("")
+    held[0].continue_()
+    expect(talk.page.locator("#told")).to_have_text("Copied.")
+    assert talk.page.evaluate("navigator.clipboard.readText()") == "Copy me early"
+    talk.page.unroute_all()
 
 
 def test_a_role_for_each_conversation(visit, echo):

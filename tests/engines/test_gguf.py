@@ -206,7 +206,7 @@ def test_a_killed_process_ends_the_answer_and_comes_back(narrow):
     with pytest.raises(Unavailable):
         for _ in running:
             pass
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6
     until(lambda: narrow.state().status == "loading", 5)
     until(lambda: narrow.state().status == "ready")
     assert "Paris" in text_of(narrow, QUESTIONS[0])

@@ -55,7 +55,7 @@ def test_a_killed_process_ends_the_answer_and_comes_back(narrow):
     with pytest.raises(Unavailable):
         for _ in running:
             pass
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6
     assert narrow.busy() == 0
     until(lambda: narrow.state().status == "loading", 5)
     until(lambda: narrow.state().status == "ready")
@@ -196,4 +196,4 @@ def test_a_hung_process_ends_the_answer_after_the_time_out(narrow):
     with pytest.raises(Unavailable):
         for _ in running:
             pass
-    assert 2 < time.monotonic() - began < 8
+    assert 2 < time.monotonic() - began < 20

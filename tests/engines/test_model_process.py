@@ -74,7 +74,7 @@ def test_a_stuck_computation_ends_the_answer_and_the_process(engine):
     with pytest.raises(Unavailable, match="being started again"):
         for _ in running:
             pass
-    assert 3 < time.monotonic() - began < 12
+    assert 3 < time.monotonic() - began < 30
     until(lambda: engine.host.pid != process.pid)
     tracer.join(10)
 

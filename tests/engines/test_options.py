@@ -68,7 +68,7 @@ def test_a_stop_text_ends_the_answer_over_the_borders_of_tokens(local):
 def test_a_stop_text_frees_the_model_at_once(local):
     options = Options(temperature=1.5, top_p=1.0, seed=3, stop=("e",))
     told(local.answer(messages("Tell me a very long story."), options))
-    until(lambda: local.load() == {"in_work": 0, "waiting": 0}, 1)
+    until(lambda: local.load() == {"in_work": 0, "waiting": 0}, 10)
 
 
 @pytest.mark.slow

@@ -182,7 +182,7 @@ def test_counting_nothing_and_much(engine):
     assert engine.count(["word " * 20_000])[0] >= 20_000
     began = time.monotonic()
     engine.count([f"text number {number}" for number in range(200)])
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     with pytest.raises(BadInput):
         engine.count(["\ud800"])
 
@@ -201,7 +201,7 @@ def test_closing_frees_the_server_at_once(llama_server, engine):
     assert (engine.busy(), slots_at_work(llama_server)) == (1, 1)
     running.close()
     assert engine.busy() == 0
-    until(lambda: slots_at_work(llama_server) == 0, 3)
+    until(lambda: slots_at_work(llama_server) == 0, 10)
 
 
 def test_leaving_before_the_first_token_frees_the_server(llama_server, engine):
@@ -434,6 +434,6 @@ def test_nothing_is_asked_before_somebody_needs_it():
         assert not table.asked
         began = time.monotonic()
         assert engine.state().status == "loading"
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 3
         with pytest.raises(Unavailable):
             RemoteEngine("http://127.0.0.1:9").count(["a"])

@@ -76,9 +76,9 @@ def failure(engine, options=SHORT):
     with pytest.raises(Problem) as refusal:
         for part in engine.answer(HELLO, options):
             text += getattr(part, "text", "")
-            assert time.monotonic() - gap < 1.0  # 0.1 s on a quiet machine
+            assert time.monotonic() - gap < 4  # 0.1 s on a quiet machine
             gap = time.monotonic()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert engine.busy() == 0
     assert "127.0.0.1" in str(refusal.value)
     assert "hidden-word" not in repr(refusal.value)
@@ -184,7 +184,7 @@ def test_closing_ends_a_hanging_request_at_once(proxy, make, fault):
         next(running)
     began = time.monotonic()
     running.close()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5
     assert proxy.gone.wait(2)
     assert engine.busy() == 0
 
@@ -204,7 +204,7 @@ def test_what_comes_after_the_end_is_ignored(proxy, engine):
     proxy.faults = [hang_after(STREAM + chunked(word("one") + END + DONE))]
     began = time.monotonic()
     assert told(engine.answer(HELLO, SHORT))[0] == "one"
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 8
     assert proxy.gone.wait(2)
 
 
@@ -311,7 +311,7 @@ def test_a_server_that_goes_is_noticed_by_the_answer_that_misses_it(proxy, engin
     gone = make("http://127.0.0.1:9")
     began = time.monotonic()
     failure(gone)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     proxy.leave()
     _, problem = failure(engine)
     assert "cannot be reached" in str(problem)
@@ -337,8 +337,8 @@ def test_a_server_of_another_kind_is_one_clear_sentence(proxy, make, fault):
     engine = make(limits=Limits(look=0.3, retry=9))
     began = time.monotonic()
     assert engine.state().status == "loading"
-    assert time.monotonic() - began < 0.5
-    until(lambda: engine.state().status == "failed", 8)
+    assert time.monotonic() - began < 3
+    until(lambda: engine.state().status == "failed", 20)
     assert "127.0.0.1" in engine.state().sentence
 
 
@@ -361,7 +361,7 @@ def test_whoever_waits_is_told_so_and_the_line_is_bounded(proxy, make):
     until(lambda: next(first) is not None and asked(proxy), 5)
     began = time.monotonic()
     assert next(second).text == ""
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5
     with pytest.raises(TooMany):
         next(engine.answer(HELLO, SHORT, owner="c"))
     assert engine.busy() == 2

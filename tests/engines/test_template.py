@@ -82,7 +82,7 @@ def test_what_does_not_end_is_ended(renderer, source):
     began = time.monotonic()
     with pytest.raises(TemplateError):
         renderer.render(source, VALUES)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 40
     assert renderer.render("{{ bos_token }}", VALUES) == "<s>"
 
 

@@ -167,7 +167,7 @@ def test_a_user_who_is_disconnected_ends_what_runs_and_what_waits(at):
     begun(server, 2)
     began = time.monotonic()
     assert ann.send("/user_disconnection").json() == {"result": "ok"}
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     for thread in (running, *waiting):
         thread.join(5)
     assert isinstance(running.found, httpx.RemoteProtocolError)  # half an answer does not look like a whole one

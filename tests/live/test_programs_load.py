@@ -76,7 +76,7 @@ def test_two_hundred_clients_stream_beside_a_hundred_pages(live):
     assert statistics.median(figures["gaps"]) < 0.1, "the engine's own pause is 0.02 s; all of them share a processor"
     assert gap < 1
     assert server.web().memory_info().rss < 300e6
-    until(lambda: running(server) == 0, 3)
+    until(lambda: running(server) == 0, 10)
 
 
 def test_a_hundred_readers_leave_after_the_first_word(live):
@@ -96,7 +96,7 @@ def test_one_who_leaves_while_the_whole_answer_is_waited_for(live):
     question = {"model": "llama", "messages": [{"role": "user", "content": "word " * 4000}]}
     with pytest.raises(httpx.TimeoutException):
         httpx.post(f"{server.url}/v1/chat/completions", json=question, verify=trust(server), headers=KEY, timeout=1)
-    until(lambda: running(server) == 0, 2, "the model is still busy")
+    until(lambda: running(server) == 0, 10, "the model is still busy")
 
 
 # uploads without an end
@@ -202,7 +202,7 @@ def test_two_gigabytes_are_refused_early(attacked, way):
     assert watch.growth < 100e6
     began = time.monotonic()
     assert httpx.get(f"{attacked.url}/healthz", verify=trust(attacked)).status_code == 200
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 def test_a_slow_upload_is_cut_and_holds_nobody_up(attacked):

@@ -78,7 +78,7 @@ def test_the_other_is_free_when_a_reader_leaves(engine, webbot):
     assert connections(webbot.port) == 1
     running.close()
     assert engine.busy() == 0
-    until(lambda: connections(webbot.port) == 0, 3)
+    until(lambda: connections(webbot.port) == 0, 10)
 
 
 def connections(port):

@@ -222,7 +222,7 @@ class TestServer:
             with pytest.raises(Unavailable) as problem:
                 call()
             assert problem.value.retry_after == 5
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
         own.start()
         ended(store, talk, answer, "Kept.")
         assert texts(store, talk)[-1] == "Kept."
@@ -241,7 +241,7 @@ class TestServer:
                 started = time.monotonic()
                 with pytest.raises(Unavailable) as problem:
                     call()
-                assert time.monotonic() - started < 8
+                assert time.monotonic() - started < 20
                 assert problem.value.retry_after == 5
         finally:
             own.signal(signal.SIGCONT)

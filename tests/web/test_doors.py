@@ -68,7 +68,7 @@ def test_a_long_answer_without_script_is_shown_as_it_grows(ann, monkeypatch):
     began = time.monotonic()
     answer = ann.post("/turns", data={"question": "word " * 500})
     assert answer.status_code == 303
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 9  # the whole answer would take ten seconds
     talk = ann.get(answer.location.split("#")[0])
     assert '<noscript><meta http-equiv="refresh"' in talk.text
     key = answer.location.split("/c/")[1].split("#")[0]

@@ -76,7 +76,7 @@ def test_refused_by_every_door(app, body, kind, headers, status):
         assert set(told.json["error"]) == {"message", "type", "param", "code"}
         assert told.json["error"]["type"] == "invalid_request_error"
         assert told.headers["X-Request-Id"]
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("field", [
