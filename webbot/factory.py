@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from flask import Flask
@@ -15,6 +14,7 @@ from webbot.services import Services
 from webbot.settings import ROOT, Settings
 from webbot.web.access import Access
 from webbot.web.account import Account
+from webbot.web.assets import install_assets
 from webbot.web.chain import Chain
 from webbot.web.conversations import Conversations
 from webbot.web.files import Files
@@ -49,7 +49,6 @@ from webbot.web.v1.problems import ErrorBody
 from webbot.web.views import Views
 from webbot.web.voice import Voice
 
-STAMP = hashlib.sha256(__version__.encode()).hexdigest()[:8]  # in the addresses of the page's files; a stranger learns no version
 FORM_OVERHEAD = 65536  # names, boundaries and the small fields of a form, in bytes
 
 
@@ -72,6 +71,7 @@ def create_app(services: Services) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
         TEMPLATES_AUTO_RELOAD=False,
     )
+    stamp = install_assets(app)
     Babel(app, locale_selector=lambda: page_language(preference("language"), settings.language))
     install_sessions(app, services.store, settings.session_days)
     measure_requests(app)
@@ -105,7 +105,7 @@ def create_app(services: Services) -> Flask:
     v1 = V1(services)
     app.register_api(v1.blueprint)
     app.register_blueprint(v1.pages)
-    app.context_processor(lambda: _every_page(services))
+    app.context_processor(lambda: _every_page(services, stamp))
     return app
 
 
@@ -123,10 +123,10 @@ def create_plain_apps(settings: Settings, app: Flask) -> dict[int | str, WSGI]:
     return plain
 
 
-def _every_page(services: Services) -> dict[str, Any]:
+def _every_page(services: Services, stamp: str) -> dict[str, Any]:
     theme = preference("theme", "auto")
     return {
         "locale": str(get_locale() or "en"), "theme": theme if theme in THEMES else "auto",
-        "protected": bool(services.access_code), "version": STAMP,
+        "protected": bool(services.access_code), "version": stamp,
         "rank": presence().rank,
     }

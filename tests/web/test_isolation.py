@@ -28,6 +28,7 @@ NAMES = {
 # Arguments that name nothing of somebody's own.
 NOBODYS = {
     "static filename": "the page's own files, the same for everybody",
+    "static v": "the state of those files",
     "api.part name": "the files of the document's page",
     "v1.Models_get_model model": "models are everybody's",
     "leonid.alive name": "answers alike whatever the name: programs of old ask whether the server is there",
