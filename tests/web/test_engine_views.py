@@ -34,9 +34,11 @@ def test_the_page_shows_it_in_both_languages(shared_app):
     client = house.client(house.person("Owen", "owner"))
     # The echo has no cache: it is given the figures of one.
     gpu = {"allocated": 2_500_000_000, "reserved": 3_000_000_000}
-    house.services.fleet.fixed["echo"].inner._figures = measured(NOW | {"gpu": gpu})
+    computes = {"device": "a card", "precision": "bfloat16", "weights": "int8", "threads": 2}
+    house.services.fleet.fixed["echo"].inner._figures = measured(NOW | {"gpu": gpu, "computes": computes})
     part = client.get("/owner", base_url=HOME).text.split('id="models"')[1].split("</section>")[0]
-    for told in ("3 in work, 1 waiting", "9 tokens written", "75%", "200 pages of 16 tokens", "80 MB of 200 MB", "2.5 GB"):
+    for told in ("3 in work, 1 waiting", "9 tokens written", "75%", "200 pages of 16 tokens", "80 MB of 200 MB", "2.5 GB",
+                 "a card", "bfloat16 · matrices in int8 · threads: 2"):
         assert told in part, told
     chinese = client.get("/owner", base_url=HOME, headers={"Accept-Language": "zh"}).text
     assert "内存中的对话" in chinese and "Conversations in memory" not in chinese

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from webbot.engines.llama.limits import tools_of
@@ -12,16 +13,18 @@ from webbot.errors import BadInput, TooLong
 
 
 class AnsweringWorker(ABC):
-    """Requests are those that webbot.engines.worker describes. `context` is the window in tokens."""
+    """Requests are those that webbot.engines.worker describes. `context` is the window in tokens; `computes` says, for people, on
+    what "device", in what "precision", with what "weights" where these take fewer bits, and with how many "threads"."""
 
     prompts: Any  # a webbot.engines.prompts.Prompts, of the kind that the process knows
     runner: Any  # what computes
     context: int
+    computes: Mapping[str, Any] = MappingProxyType({})
 
     def figures(self) -> dict[str, Any]:
-        """What compute/figures says of this process; {} while it loads."""
+        """What compute/figures says of this process, and what it computes with; {} while it loads."""
         figures = getattr(getattr(self, "runner", None), "figures", None)
-        return figures.taken() if figures is not None else {}
+        return {**figures.taken(), "computes": dict(self.computes)} if figures is not None else {}
 
     def handle(self, request: dict[str, Any], payload: bytes, gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         if "count" in request:

@@ -60,10 +60,14 @@ class GgufWorker(AnsweringWorker):
             sentence = "The model's chat template takes {count} tokens for nothing but its own text; the model reads {limit}."
             raise Unusable(sentence, count=structure, limit=self.context)
         self.runner = Runner(self.server, Line(slots, wanted.queue, wanted.queue_owner))
+        self.computes = {
+            "device": ", ".join(name for name, _ in graphics) or f"{platform.machine()} processor",
+            "precision": "", "weights": "", "threads": 0 if graphics else threads,
+        }
         missing = {"embed"} | (set() if self.prompts.speaks_tools else {"tools"})
         return {
             "context": self.context, "opening": self.prompts.opening, "frame": self.prompts.frame, "tokenizer": self.prompts.name,
-            "device": ", ".join(name for name, _ in graphics) or f"{platform.machine()} processor", "parallel": slots,
+            "parallel": slots,
             "abilities": [ability for ability in ABILITIES if ability not in missing],
         }
 

@@ -31,8 +31,8 @@ class LocalEngine(HostedEngine):
         if model is None:
             raise Unavailable("The model is not on this machine.")
         arguments = {
-            "model": model, "device": device, "precision": precision, "weights": weights, "cache-memory": cache_memory,
-            "spare": spare,
+            "model": model, "name": name, "device": device, "precision": precision, "weights": weights,
+            "cache-memory": cache_memory, "spare": spare,
             "context": context, "parallel": parallel, "queue": queue, "queue-owner": queue_owner, "threads": threads,
         }
         command = [sys.executable, "-m", "webbot.engines.worker"]

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import logging
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,8 @@ from webbot.engines.prompts import read_message
 from webbot.errors import CONTEXT_EXCEEDED, Problem, TooLong, Unusable
 from webbot.messages import Message
 from webbot.modelhost import serve
+
+log = logging.getLogger(__name__)
 
 ROLES = 64  # system prompts whose length is remembered
 PLACING = 4  # tokens of a text that is gone on with: some decoders need what is before a word to place its space
@@ -61,7 +64,7 @@ class LlamaWorker(AnsweringWorker):
         folder.check_language_model(self.arguments.model)  # what is wrong with it shows at once; torch takes seconds
         import torch
 
-        from webbot.engines.compute import fitting
+        from webbot.engines.compute import fitting, planning
         from webbot.engines.compute.assembly import Wanted, assemble
         from webbot.engines.llama import loading
 
@@ -78,20 +81,24 @@ class LlamaWorker(AnsweringWorker):
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0][:200]
             raise Unusable("The model cannot compute here ({reason}).", reason=reason) from error
+        self.computes = {
+            "device": loading.describe_machine(loaded.device), "precision": str(loaded.precision).removeprefix("torch."),
+            "weights": wanted.weights if wanted.weights in planning.FEWER_BITS else "",
+            "threads": torch.get_num_threads() if loaded.device.type == "cpu" else 0,
+        }
+        log.info("%s", planning.sentence(wanted.name or wanted.model.name, self.computes, fits))
+        if 0 < int(wanted.cache_memory * 1e9) < fits.window * fits.bytes_a_token:
+            least = f"{fits.bytes / 1e9:.2f}"
+            log.warning("WEBBOT_CACHE_MEMORY=%g is less than one window takes: %s GB are used", wanted.cache_memory, least)
         self.runner.start()
         return {
             "context": self.context, "opening": self.prompts.opening, "frame": self.prompts.frame,
-            "tokenizer": loaded.tokenizer, "precision": str(loaded.precision).removeprefix("torch."),
-            "device": loading.describe_machine(loaded.device), "abilities": self._abilities(),
-            "fits": fits.figures(),
+            "tokenizer": loaded.tokenizer, "abilities": self._abilities(),
             "device_memory": torch.cuda.memory_reserved() if loaded.device.type == "cuda" else 0,
         }
 
     def step_seconds(self) -> float:
         return self.runner.step.seconds() if hasattr(self, "runner") else 0.0
-
-    def figures(self) -> dict[str, Any]:
-        return self.runner.figures.taken() if hasattr(self, "runner") else {}
 
     def _abilities(self) -> list[str]:
         missing = set() if self.prompts.speaks_tools else {"tools"}
@@ -197,6 +204,7 @@ def _follow_embedding(embedding: Embedding, runner: Runner, gone: Callable[[], b
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m webbot.engines.worker")
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--name", default="")
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")

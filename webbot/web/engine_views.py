@@ -16,6 +16,7 @@ def shown(figures: Mapping[str, Any], window: int) -> View:
         "read": figures.get("read", 0), "written": figures.get("written", 0), "asked": asked,
         "share": found / asked if asked else None, "failures": figures.get("failures", 0),
         "guessed": _part(figures, "accepted", "drafted"), "gpu": figures.get("gpu"), "cache": _cache(figures, window),
+        "computes": figures.get("computes"),
     }
 
 

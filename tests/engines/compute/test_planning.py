@@ -20,7 +20,7 @@ def on_gpu(free, **changes):
 def test_a_large_card_keeps_no_more_than_it_can_use():
     found = on_gpu(100 * GIB)
     assert (found.tokens, found.window) == (planning.KEPT * 8 * 8192, 8192)
-    assert found.figures()["conversations"] == 32
+    assert found.conversations == 32
 
 
 def test_what_is_free_becomes_pages():
@@ -32,7 +32,7 @@ def test_what_is_free_becomes_pages():
 
 def test_the_window_becomes_what_fits():
     found = on_gpu(planning.reserve(8, gpu=True) + 100 * PAGE * A_TOKEN)
-    assert (found.window, found.figures()["conversations"]) == (1600, 1)
+    assert (found.window, found.conversations) == (1600, 1)
 
 
 @pytest.mark.parametrize(("pages", "window", "fits"), [(32, 8192, True), (31, 8192, False), (16, 256, True), (15, 256, False)])
@@ -65,8 +65,12 @@ def test_a_processor_takes_what_was_planned_and_a_bonus():
 
 def test_the_sentence():
     found = on_gpu(planning.reserve(8, gpu=True) + 2 * 8192 * A_TOKEN, weights=2_471_628_800)
-    assert planning.sentence("Llama 3.2 1B", found.figures()) == (
-        "Llama 3.2 1B: 2.5 GB of weights, 0.5 GB for 16384 tokens of conversations: 2 fill a whole window of 8192 tokens.")
+    card = {"device": "NVIDIA GeForce RTX 3080", "precision": "bfloat16", "weights": "int8", "threads": 0}
+    assert planning.sentence("Llama 3.2 1B", card, found) == (
+        "Llama 3.2 1B on NVIDIA GeForce RTX 3080 in bfloat16, matrices in int8. 2.5 GB of weights, 537 MB for conversations of "
+        "together 16384 tokens, 2 of a whole window (8192 tokens).")
+    processor = {"device": "x86_64 processor", "precision": "float32", "weights": "", "threads": 2}
+    assert planning.sentence("small", processor, found).startswith("small on x86_64 processor in float32, threads: 2. ")
 
 
 @pytest.mark.parametrize(("card", "name", "weights", "gigabytes", "tokens", "window"), [

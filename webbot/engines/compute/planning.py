@@ -16,6 +16,7 @@ free. Memory is taken there page by page as it is written, and everything else o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ BONUS = 1_000_000_000
 BONUS_PART = 8
 OTHERS = 1024  # tokens: what each answer beside the longest one is planned with
 LEAST_WINDOW = 512  # tokens: with less, hardly a question and its answer fit
+FEWER_BITS = ("int8", "int4")  # what the setting weights may ask for
 GROUP_BITS = 5  # of a number in int4, its part of a scale and a middle with it (engines/compute/quantised)
 
 
@@ -51,21 +53,24 @@ class Fit:
         """Of the cache."""
         return self.tokens * self.bytes_a_token
 
-    def figures(self) -> dict[str, Any]:
-        """For the engine's info. `conversations` are those of a whole window."""
-        return {
-            "weights": self.weights, "cache": self.bytes, "pages": self.pages, "tokens": self.tokens, "window": self.window,
-            "conversations": self.tokens // self.window,
-        }
+    @property
+    def conversations(self) -> int:
+        """Of a whole window."""
+        return self.tokens // self.window
 
 
-def sentence(name: str, figures: dict[str, Any]) -> str:
-    """What `Fit.figures` say, for people."""
-    whole = figures["conversations"]
+def sentence(name: str, computes: Mapping[str, Any], fit: Fit) -> str:
+    """What the model called `name` computes with (AnsweringWorker.computes) and what fits, for people."""
+    precision = computes["precision"] + (f", matrices in {computes['weights']}" if computes["weights"] else "")
+    threads = f", threads: {computes['threads']}" if computes["threads"] else ""
     return (
-        f"{name}: {figures['weights'] / 1e9:.1f} GB of weights, {figures['cache'] / 1e9:.1f} GB for {figures['tokens']} tokens "
-        f"of conversations: {whole} {'fills' if whole == 1 else 'fill'} a whole window of {figures['window']} tokens."
+        f"{name} on {computes['device']} in {precision}{threads}. {_size(fit.weights)} of weights, {_size(fit.bytes)} for "
+        f"conversations of together {fit.tokens} tokens, {fit.conversations} of a whole window ({fit.window} tokens)."
     )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def reserve(parallel: int, gpu: bool) -> int:
@@ -111,7 +116,7 @@ def fit(*, free: int | None, bytes_a_token: int, window: int, parallel: int, gpu
 def weight_bytes(parameters: int, embedded: int, width: int, weights: str) -> int:
     """The bytes of a model's `parameters`, of which `embedded` are tables of tokens (they stay as they are) and the others are
     held as `weights` says; `width` is that of a number in bytes."""
-    if weights not in ("int8", "int4"):
+    if weights not in FEWER_BITS:
         return parameters * width
     bits = 8 if weights == "int8" else GROUP_BITS
     return embedded * width + (parameters - embedded) * bits // 8
