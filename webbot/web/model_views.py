@@ -138,9 +138,10 @@ class ModelViews:
         wanted = coming is not None and not coming.failed and coming.name == state.title
         free = state.possible and not state.serves and (coming is None or coming.failed)
         here = state.status in HERE
+        absent = state.status == "absent" and not self.services.settings.offline  # otherwise nothing can be brought
         can = {
-            "use": free and (here or state.status == "absent"),
-            "pull": state.status == "absent" and state.possible and not wanted,
+            "use": free and (here or absent),
+            "pull": absent and state.possible and not wanted,
             "cancel": state.status == "coming" and (state.kind != "speech" or not wanted),
             "unload": state.kind in ("local", "gguf") and state.status in ("loading", "ready", "failed") and not wanted,
             "remove": state.removable and not state.serves and not wanted and state.status != "coming",
