@@ -189,13 +189,13 @@ def test_what_cannot_be_is_refused_with_figures(limited):
     assert "Is there room?</textarea>" in answer.text
 
 
-def test_a_server_that_asks_no_hub_offers_no_download(make_app):
-    for offline in (False, True):
-        page = make_app(engine="echo", speech=True, offline=offline).test_client().get("/models").text
-        rows = [row for row in re.findall(r'<li class="model .*?</li>', page, re.DOTALL) if "Whisper" in row]
-        assert len(rows) > 3
-        assert any("/models/pull" in row for row in rows) != offline
-        assert not (offline and any("Download" in row for row in rows))
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_server_that_asks_no_hub_offers_no_download(make_app, offline):
+    page = make_app(engine="echo", speech=True, offline=offline).test_client().get("/models").text
+    rows = [row for row in re.findall(r'<li class="model .*?</li>', page, re.DOTALL) if "Whisper" in row]
+    assert len(rows) > 3
+    assert any("/models/pull" in row for row in rows) != offline
+    assert not (offline and any("Download" in row for row in rows))
 
 
 def test_a_model_of_the_hub_is_downloaded_stopped_and_asked_for_twice(several, ann):
