@@ -82,10 +82,7 @@ main() {
   # One process more than there are processors: while one waits for a server or a browser, another one computes.
   local beside=(--numprocesses "$(($(getconf _NPROCESSORS_ONLN) + 1))" --dist loadfile --no-loadscope-reorder)
   for part in "not alone and not calm" calm alone; do
-    case $part in
-      calm) beside[1]=auto ;;
-      alone) beside=() ;;
-    esac
+    if [ "$part" = alone ]; then beside=(); fi
     # One thread for each model: the threads of several would wait for one another in turns. The limit is for numba, which tells
     # Whisper when a word is spoken and sets the number for the whole process.
     OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 "${tests[@]}" -m "$part" ${beside[@]+"${beside[@]}"} || failed=$?

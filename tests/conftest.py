@@ -11,9 +11,9 @@ import pytest
 
 # run_tests.sh runs the tests in three parts. These measure times as short as a moment: each for itself.
 ALONE = ("modelhost/", "store/test_sql_speed.py")
-# These mostly wait, and measure how long: two of them beside one another, where the machine has time for both.
+# These mostly wait, and measure how long: they are beside one another, where the machine has time for them.
 CALM = (
-    "browser/test_voice", "browser/test_page_away.py", "test_server.py", "live/test_programs_load.py", "live/test_faults.py",
+    "live/test_faults.py", "browser/test_voice", "live/test_programs_load.py", "browser/test_page_away.py", "test_server.py",
     "live/test_workers.py", "live/test_crash.py", "live/test_store_faults.py", "store/test_sql_faults.py",
     "store/test_redis_faults.py",
     "test_scripts.py",
@@ -25,7 +25,7 @@ REST = "not alone and not calm"
 TOGETHER = ("engines/", "peers/test_openai", "peers/test_l", "peers/test_npm", "speech/")
 FIRST = (
     "engines/", "speech/", "peers/test_schemathesis.py", "peers/", "live/test_exchange.py", "web/v1/test_audio_doors.py",
-    "browser/", "live/",
+    "live/test_faults.py", "live/test_programs_load.py", "browser/", "live/",
 )
 ROOT = Path(__file__).parent
 ALL = os.environ.get("WEBBOT_TEST_ALL", "").lower() in ("1", "true", "yes", "on")

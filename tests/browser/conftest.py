@@ -12,7 +12,7 @@ from tests.browser.talk import Talk
 from tests.live.conftest import LiveServer
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-ARGUMENTS = ["--no-sandbox", "--ignore-certificate-errors"]
+ARGUMENTS = ["--no-sandbox", "--ignore-certificate-errors", "--disable-gpu"]
 # A microphone that plays a file or beeps. The sound stays in the browser process: one less that a full machine keeps waiting.
 FAKE_MICROPHONE = [
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",

@@ -28,8 +28,8 @@ from webbot.services import Services
 from webbot.settings import load
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
-CASES = int(os.environ.get("FUZZ_CASES", "2000"))
-LIVE_CASES = 200
+CASES = int(os.environ.get("FUZZ_CASES", "1200"))
+LIVE_CASES = 120
 DOCUMENT = "/v1/openapi.json"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 TYPES = {"invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "server_error"}
