@@ -5,6 +5,7 @@ import re
 import pytest
 
 from webbot import banner
+from webbot.addresses import in_url
 from webbot.people import People
 from webbot.settings import load
 from webbot.store.sql import SqlStore
@@ -98,3 +99,10 @@ def test_where_the_server_is_is_kept_for_the_command(settings):
     assert banner.best(places).url == "https://192.168.1.5:9443"
     (settings().data / "run" / "reached.json").write_text("[")
     assert banner.kept(settings()) is None
+
+
+@pytest.mark.parametrize(("name", "host"), [
+    ("localhost", "localhost"), ("192.168.1.2", "192.168.1.2"), ("fd00::1", "[fd00::1]"), ("[fd00::1]", "[fd00::1]"),
+])
+def test_an_address_in_a_link_has_one_pair_of_brackets(name, host):
+    assert in_url(name) == host

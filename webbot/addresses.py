@@ -28,8 +28,8 @@ def lan_names() -> list[str]:
 
 
 def in_url(name: str) -> str:
-    """A name or an address as the host of a URL."""
-    return f"[{name}]" if ":" in name else name
+    """A name or an address, also one in brackets, as the host of a URL."""
+    return f"[{name}]" if ":" in name and not name.startswith("[") else name
 
 
 def lan_addresses() -> list[str]:

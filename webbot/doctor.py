@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from webbot import certs, makers, server
-from webbot.addresses import lan_addresses
+from webbot.addresses import in_url, lan_addresses
 from webbot.engines import embedding_folder
 from webbot.engines.remote import list_models
 from webbot.engines.remotes.address import Address
@@ -186,7 +186,7 @@ def _phones(settings: Settings) -> Finding:
     address = (lan_addresses() or ["this machine's address"])[0]
     if not settings.lan:
         return Finding("Other machines must trust certs/ca.pem, or their browsers give no microphone: see certs/README.md")
-    return Finding(f"Phones get the certificate at http://{address}:{settings.lan_port}; without it browsers give no microphone")
+    return Finding(f"Phones get the certificate at http://{in_url(address)}:{settings.lan_port}; without it browsers give no microphone")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
