@@ -183,10 +183,10 @@ def _phones(settings: Settings) -> Finding:
         return Finding("Reached from this machine only; other machines and phones: start with --lan")
     if settings.certificate:
         return Finding("Other machines use your own certificate")
-    address = (lan_addresses() or ["this machine's address"])[0]
+    address = next(map(in_url, lan_addresses()), "this machine's address")
     if not settings.lan:
         return Finding("Other machines must trust certs/ca.pem, or their browsers give no microphone: see certs/README.md")
-    return Finding(f"Phones get the certificate at http://{in_url(address)}:{settings.lan_port}; without it browsers give no microphone")
+    return Finding(f"Phones get the certificate at http://{address}:{settings.lan_port}; without it browsers give no microphone")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
