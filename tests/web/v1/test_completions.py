@@ -1,5 +1,8 @@
 """POST /v1/completions: texts that go on, in the old wire form."""
 
+import itertools
+import json
+
 import pytest
 from v1_client import events, refusal
 
@@ -99,6 +102,16 @@ def test_too_long(program):
     assert told == ("prompt", "context_length_exceeded")
     assert refusal(program.complete("x" * 1_000_000), 413) == told
     assert refusal(program.complete([1] * 9000), 413) == told
+
+
+@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+def test_what_prompts_took_does_not_depend_on_which_answer_ends_first(order):
+    """Two answers to a prompt of two tokens and two to one of one."""
+    asked = Asked(echoes=(), prompts=2, choices=4, logprobs=False)
+    parts = [(number, Finished("stop", Usage(prompt_tokens=2 - number // 2, answer_tokens=number))) for number in order]
+    assert completion(HEAD, parts, asked)["usage"]["prompt_tokens"] == 3
+    *_, last = chunks(HEAD, parts, asked, usage=True)
+    assert json.loads(last.removeprefix(b"data: "))["usage"]["total_tokens"] == 3 + 6
 
 
 class TestLogprobs:

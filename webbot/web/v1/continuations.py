@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ class _Choice:
 def chunks(head: Head, parts: Iterable[tuple[int, Part]], asked: Asked, *, usage: bool) -> Iterator[bytes | None]:
     """Lines of Server-Sent Events: the chunks, and where `usage` one without choices at the end. None while nothing comes."""
     choices: dict[int, _Choice] = {}
-    used: list[Usage] = []
+    used: dict[int, Usage] = {}
     start = "data: " + json.dumps(fields(head), separators=(",", ":"))[:-1]
     end = ',"usage":null}\n\n' if usage else "}\n\n"
 
@@ -69,24 +69,24 @@ def chunks(head: Head, parts: Iterable[tuple[int, Part]], asked: Asked, *, usage
                 shown = json.dumps(choices[number].logprobs(part.tokens)) if asked.logprobs and part.tokens else "null"
                 lines += line(number, json.dumps(part.text), shown)
         elif isinstance(part, Finished):
-            used.append(part.usage)
+            used[number] = part.usage
             lines += line(number, '""', reason=json.dumps(part.reason))
         yield lines.encode() if lines else None
     if usage:
-        yield f'{start},"choices":[],"usage":{json.dumps(usage_of(used, asked.prompts))}}}\n\n'.encode()
+        yield f'{start},"choices":[],"usage":{json.dumps(_usage(used, asked))}}}\n\n'.encode()
 
 
 def completion(head: Head, parts: Iterable[tuple[int, Part]], asked: Asked) -> dict[str, Any]:
     """The whole answer."""
     choices = [_Choice(texts=[echo]) for echo in asked.echoes] or [_Choice() for _ in range(asked.choices)]
-    used: list[Usage] = []
+    used: dict[int, Usage] = {}
     for number, part in parts:
         if isinstance(part, Delta):
             choices[number].texts.append(part.text)
             choices[number].tokens += part.tokens
         elif isinstance(part, Finished):
             choices[number].reason = part.reason
-            used.append(part.usage)
+            used[number] = part.usage
     shown = [
         {
             "text": "".join(choice.texts), "index": number,
@@ -94,7 +94,12 @@ def completion(head: Head, parts: Iterable[tuple[int, Part]], asked: Asked) -> d
         }
         for number, choice in enumerate(choices)
     ]
-    return {**fields(head), "choices": shown, "usage": usage_of(used, asked.prompts)}
+    return {**fields(head), "choices": shown, "usage": _usage(used, asked)}
+
+
+def _usage(used: Mapping[int, Usage], asked: Asked) -> dict[str, Any]:
+    """Answers end in any order; those to one prompt have numbers that follow one another."""
+    return usage_of([used[number] for number in sorted(used)], asked.prompts)
 
 
 def fields(head: Head) -> dict[str, Any]:
