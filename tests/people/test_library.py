@@ -126,6 +126,26 @@ def test_a_hundred_roles_and_no_more(library, store):
     assert library.of("ann") == []
 
 
+def test_roles_from_elsewhere_come_once_and_what_is_none_says_why(library):
+    cook(library, openings=["Dinner?"])
+    given = [
+        {"title": " Cook ", "prompt": "You cook.", "description": "", "openings": ["Dinner?", ""]},
+        {"title": "Cook", "prompt": "You cook.", "description": "", "openings": []},
+        {"title": "", "prompt": "x", "description": "", "openings": []},
+        {"title": "Long", "prompt": "x" * 1001, "description": "", "openings": []},
+        {"title": "Baker", "prompt": "You bake.", "description": "", "openings": []},
+    ]
+    there, another, untitled, long, baker = library.bring("ann", given)
+    assert there is None
+    assert (another.title, another.openings, another.shared, baker.title) == ("Cook", (), False, "Baker")
+    assert isinstance(untitled, BadInput)
+    assert isinstance(long, TooLong)
+    assert library.of("ann")[1:] == [another, baker]
+    assert [type(each) for each in library.bring("ann", given)].count(type(None)) == 3, "none twice"
+    more = [{"title": f"{number}", "prompt": "x", "description": "", "openings": []} for number in range(MOST)]
+    assert [isinstance(each, Conflict) for each in library.bring("ann", more)] == [False] * (MOST - 3) + [True] * 3
+
+
 def test_the_title_of_a_prompt_is_one_s_own_first(library):
     library.share("bob", cook(library, "bob", title="Bob's").id)
     assert library.title_of("ann", "You cook.") == "Bob's"

@@ -46,11 +46,31 @@ def ours(**changes):
     (b"\xff\xfe[\x00]\x00", "no conversations here"), (b'{"format": "webbot", "version": 1}', "no conversation of a known form"),
     (b'{"format": "webbot", "version": 2, "conversations": []}', "version 2"),
     (b'{"format": "other", "conversations": []}', "does not say"),
-    (b'{"format": "webbot", "version": 1, "conversations": [], "x": "' + b"a" * 2 * MEGABYTE + b'"}', "too much beside"),
+    (b'{"format": "webbot", "version": 1, "roles": {}, "conversations": []}', "roles is no list"),
     (b"<!-- webbot 1 -->\n\xff", "no UTF-8"), (b"<!-- webbot 1 -->\n\x00", "no text"),
 ])
 def test_broken_files(data, sentence):
     assert sentence in refused(data)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(b'"x": "', b'", "conversations": []}'), (b'"conversations": [], "x": "', b'"}')])
+def test_too_much_beside_the_conversations(begin, end):
+    assert "too much beside" in refused(b'{"format": "webbot", "version": 1, ' + begin + b"a" * scan.MOST_HEAD + end)
+
+
+@pytest.mark.parametrize(("role", "sentence"), [
+    (5, "roles[0] is no object."), ({"title": 5}, "roles[0].title is no text."),
+    ({"title": "Cook", "prompt": "\x00"}, "roles[0].prompt holds a character that is no text."),
+    ({"title": "Cook", "prompt": "You cook.", "owner": "ann"}, "roles[0].owner is not known here."),
+    ({"title": "Cook", "prompt": "You cook.", "openings": ["a", 5]}, "roles[0].openings[1] is no text."),
+    ({"title": "Cook", "prompt": "You cook.", "openings": "abc"}, "roles[0].openings is no list."),
+])
+def test_a_broken_role_keeps_nothing_else_out(role, sentence):
+    value = webbot(small()) | {"roles": [role, {"title": "Cook", "prompt": "You cook."}]}
+    broken, cook, talk = transfer.read(as_bytes(value))
+    assert (broken.number, broken.role, str(broken.problem)) == (1, True, sentence)
+    assert cook == transfer.WrittenRole("Cook", "You cook.")
+    assert talk.about.title == small()["title"]
 
 
 @pytest.mark.parametrize(("changes", "sentence"), [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from webbot import transfer
 from webbot.messages import Conversation, File, Message, Usage
-from webbot.transfer import Talk, markdown, webbot_json
+from webbot.transfer import Talk, WrittenRole, markdown, webbot_json
 
 # Whatever a store may hold: no surrogates, no NUL.
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)), max_size=30)
@@ -40,6 +40,9 @@ FILES = st.tuples(st.builds(
 ), TEXT, st.binary(max_size=20))
 
 
+ROLES = st.builds(WrittenRole, TEXT, TEXT | MARKED, TEXT, st.lists(TEXT, max_size=3).map(tuple))
+
+
 @st.composite
 def talks(draw):
     messages = []
@@ -53,17 +56,24 @@ def talks(draw):
     return Talk(dataclasses.replace(draw(ABOUT), tip=tip), tuple(messages), sized)
 
 
-def as_file(*those):
+def as_file(*those, roles=()):
     pieces = [webbot_json.written(talk.about, talk.messages, talk.files) for talk in those]
-    return "".join(webbot_json.whole(pieces)).encode()
+    return "".join(webbot_json.whole(pieces, roles)).encode()
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(talks(), max_size=2))
-def test_json_loses_nothing(those):
-    data = as_file(*those)
+@given(st.lists(talks(), max_size=2), st.lists(ROLES, max_size=3))
+def test_json_loses_nothing(those, roles):
+    data = as_file(*those, roles=roles)
     assert json.loads(data)["format"] == "webbot"
-    assert list(transfer.read(data)) == those
+    assert list(transfer.read(data)) == [*roles, *those]
+
+
+def test_roles_are_there_also_where_the_file_breaks_off():
+    cook = WrittenRole("Cook", 'You say "conversations": [', "", ("Dinner?",))
+    whole = as_file(Talk(Conversation(id="", owner="", title="A dragon")), roles=[cook])
+    for end in range(whole.index(b'"conversations": [\n') + 20, len(whole) - 3):
+        assert next(transfer.read(whole[:end])) == cook
 
 
 @settings(max_examples=60, deadline=None)

@@ -123,6 +123,41 @@ def test_everything_goes_out_as_a_stream(ann, bob):
     assert json.loads(bob.get("/export.json").data)["conversations"][0]["title"] == "his"
 
 
+def test_roles_go_out_and_come_in_once(ann, visitor):
+    cook = {"title": "Cook", "prompt": "You cook.\nWell.", "description": "Cooks", "openings": "Dinner?\nLunch?"}
+    assert ann.post("/roles", data=cook, headers=JSON).status_code == 201
+    put_in(ann, talk("A dragon"))
+    out = ann.get("/export.json").data
+    assert json.loads(out)["roles"] == [
+        {"title": "Cook", "prompt": "You cook.\nWell.", "description": "Cooks", "openings": ["Dinner?", "Lunch?"]},
+    ]
+    assert "roles" not in json.loads(ann.get(f"/c/{key_of(ann, 'A dragon')}/export.json").data)
+    other = visitor()
+    page = send(other, out, headers={})
+    assert "Conversations that came in: 1" in page.text
+    assert "Roles that came in: 1." in page.text
+    assert json.loads(other.get("/export.json").data)["roles"] == json.loads(out)["roles"]
+    assert send(other, out).json["roles"] == 0, "it is there already"
+    assert other.get("/roles").text.count("<bdi>Cook</bdi>") == 1
+
+
+def test_roles_that_do_not_come_in_say_why(ann):
+    def put_roles(*roles, headers=JSON):
+        return send(ann, json.dumps({"format": "webbot", "version": 1, "roles": roles, "conversations": []}).encode(),
+                    headers=headers)
+
+    good, bad = {"title": "Cook", "prompt": "You cook."}, {"title": "<b>Nobody</b>", "prompt": " "}
+    told = put_roles(good, bad)
+    assert (told.status_code, told.json["roles"], told.json["roles_broken"]) == (200, 1, 1)
+    assert told.json["roles_reasons"][0]["sentence"] == "Say what the model is to be: a role needs its instructions."
+    page = put_roles(bad, {"title": 5}, headers={})
+    assert page.status_code == 422
+    assert "Roles that did not come in: 2." in page.text
+    assert "(<bdi>&lt;b&gt;Nobody&lt;/b&gt;</bdi>): Say what" in page.text
+    assert "roles[1].title is no text." in page.text
+    assert put_roles({"title": 5}, bad).json["roles_reasons"][1]["number"] == 2
+
+
 def test_what_comes_in_takes_its_place_by_its_age(ann, visitor):
     now, day = time.time(), 86400
     mine = talk("mine", updated_at=now)

@@ -10,12 +10,12 @@ import hashlib
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from webbot.errors import BadInput, Conflict, NotFound, TooLong
+from webbot.errors import BadInput, Conflict, NotFound, Problem, TooLong
 from webbot.people import entries
 from webbot.store.base import Entry, Store
 
@@ -28,6 +28,7 @@ CHANGEABLE = frozenset({"title", "description", "prompt", "openings"})
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # what shows nothing or turns the writing around
 JOINERS = "\u200c\u200d"  # of Persian and Hindi words, and of emoji
+FULL = "You have {most} roles. Please delete one first."
 GONE = "This role is not here. It may have been deleted, or is not shared any more."
 CHANGED = "This role was changed elsewhere meanwhile. Look at it, and save yours again if you still want it."
 
@@ -99,8 +100,26 @@ class Library:
         """A new role that nobody else sees yet. Raises BadInput, TooLong, and Conflict for more than MOST."""
         wanted = self._checked({"title": title, "description": description, "prompt": prompt, "openings": openings})
         if len(self.store.entries(KIND, owner)) >= MOST:
-            raise Conflict("You have {most} roles. Please delete one first.", most=MOST)
-        return self._made(Role(id=f"r-{secrets.token_urlsafe(12)}", owner=owner, **wanted))
+            raise Conflict(FULL, most=MOST)
+        return self._made(Role(id=_new_id(), owner=owner, **wanted))
+
+    def bring(self, owner: str, given: Iterable[Mapping[str, Any]]) -> Iterator[Role | Problem | None]:
+        """Roles from elsewhere become the owner's, one after another: the new role, None for one that is there word for word, or
+        why it does not come. `given` are what `add` takes."""
+        there = [_said(asdict(role)) for role in self.of(owner)]
+        for parts in given:
+            try:
+                wanted = self._checked(dict(parts))
+                if (said := _said(wanted)) in there:
+                    yield None
+                    continue
+                if len(there) >= MOST:
+                    raise Conflict(FULL, most=MOST)
+            except (BadInput, TooLong, Conflict) as problem:
+                yield problem
+                continue
+            there.append(said)
+            yield self._made(Role(id=_new_id(), owner=owner, **wanted))
 
     def change(self, owner: str, id: str, *, only_version: int | None = None, **changes: Any) -> Role:
         """Sets any of title, description, prompt, openings. With `only_version` it changes just that version and raises Conflict
@@ -134,7 +153,7 @@ class Library:
             return 0
         roles = self.of(owner)
         for role in roles:  # the new one first: what is broken off leaves two, never none
-            made = self._made(replace(role, id=f"r-{secrets.token_urlsafe(12)}", owner=to, shared=False, version=0))
+            made = self._made(replace(role, id=_new_id(), owner=to, shared=False, version=0))
             if role.shared:
                 self.share(to, made.id)
             with suppress(NotFound):
@@ -203,6 +222,15 @@ class Library:
         if len(prompt.encode()) > self.prompt_bytes:
             raise TooLong("The instructions of a role may have {limit} bytes. Please shorten them.", limit=self.prompt_bytes)
         return prompt
+
+
+def _new_id() -> str:
+    return f"r-{secrets.token_urlsafe(12)}"
+
+
+def _said(parts: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a role says, by which one is known again that came from elsewhere."""
+    return tuple(parts[name] for name in sorted(CHANGEABLE))
 
 
 def mark_of(prompt: str) -> str:

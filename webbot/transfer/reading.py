@@ -9,7 +9,7 @@ from typing import Any
 from webbot.errors import BadInput, Problem, TooLong, Unusable
 from webbot.transfer import archive, chatgpt, librechat, markdown, open_webui, webbot_json
 from webbot.transfer.scan import ENDS_EARLY, Found, Scan, parse
-from webbot.transfer.talk import MOST_MESSAGES, MOST_TALKS, Broken, Talk
+from webbot.transfer.talk import MOST_MESSAGES, MOST_TALKS, Broken, Talk, WrittenRole
 
 ELSEWHERE: tuple[ModuleType, ...] = (chatgpt, librechat, open_webui)
 UNKNOWN = "This is no conversation of a known form."
@@ -22,8 +22,9 @@ WHITE = b" \t\r\n"
 
 def read(
     data: bytes, *, most: int = 2**31, breathe: Callable[[], None] = lambda: None
-) -> Iterator[Talk | Broken]:
-    """The conversations of a file, in its order; Broken stands for each that cannot be read. Its bytes say what it is.
+) -> Iterator[Talk | WrittenRole | Broken]:
+    """The conversations of a file, in its order, and before them the roles; Broken stands for each that cannot be read. Its bytes
+    say what it is.
 
     `most` is the largest file in bytes that an archive may hold. `breathe` is called now and then, so that others get their
     turn. Raises BadInput, Unusable or TooLong where nothing of the file can be read.
@@ -56,12 +57,13 @@ class Count:
         return self.talks
 
 
-def _file(data: bytes, count: Count, breathe: Callable[[], None]) -> Iterator[Talk | Broken]:
+def _file(data: bytes, count: Count, breathe: Callable[[], None]) -> Iterator[Talk | WrittenRole | Broken]:
     data = data.removeprefix(MARK).lstrip(WHITE)
     if data[:1] in (b"[", b"{"):
         found = Scan(data).run(breathe)
         if found.head is not None and "format" in found.head:
             webbot_json.check_head(found.head)
+            yield from webbot_json.roles(found.head)
             formats: tuple[ModuleType, ...] = (webbot_json,)
         else:
             formats = ELSEWHERE

@@ -24,7 +24,7 @@ MEMBER = re.compile(rb'"conversations"\s*:\s*\Z')
 CLOSING = {0x5B: 0x5D, 0x7B: 0x7D}
 AT_ONCE = 5_000  # brackets between two breaths
 SHALLOW = 200  # levels that the quick reader takes
-MOST_HEAD = 1024 * 1024  # bytes of a file beside its conversations
+MOST_HEAD = 16 * 1024 * 1024  # bytes of a file beside its conversations: a hundred long roles
 ENDS_EARLY = "The file ends in the middle: a part of it is missing."
 
 

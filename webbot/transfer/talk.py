@@ -26,9 +26,21 @@ class Talk:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenRole:
+    """A role that a person wrote, outside of a store: a system prompt with a title and questions to begin with."""
+
+    title: str
+    prompt: str
+    description: str = ""
+    openings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
-    """A conversation of a file that cannot be read, or the place where a file ends too early. `number` counts from one."""
+    """A conversation, or a role, of a file that cannot be read, or the place where a file ends too early. `number` counts from
+    one."""
 
     number: int
     problem: Problem
     title: str = ""
+    role: bool = False

@@ -1,10 +1,13 @@
 """The format "webbot", version 1: conversations as JSON, with all they have, so that nothing is lost on the way back.
 
-    {"format": "webbot", "version": 1, "conversations": [
+    {"format": "webbot", "version": 1,
+     "roles": [{"title": ..., "prompt": ..., "description": ..., "openings": ["..."]}],
+     "conversations": [
       {"title": ..., "role": ..., "tip": ..., "messages": [{"id": ..., "parent": ..., "number": 1, "role": "user", ...}],
        "files": [{"name": ..., "media_type": ..., "size": ..., "text": ..., "data": "base64"}]}]}
 
-A member that is as it mostly is (no pin, no error) is left out. Ids are those of the store that wrote them: they tie messages
+`roles` are those that the person wrote; a file of one conversation has none, and a reader that knows none passes over them. A
+member that is as it mostly is (no pin, no error) is left out. Ids are those of the store that wrote them: they tie messages
 together, and mean nothing elsewhere. The conversation's own id and owner stay behind, because who knows them may do things.
 """
 
@@ -18,14 +21,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
-from webbot.errors import BadInput
+from webbot.errors import BadInput, Problem
 from webbot.messages import Conversation, Feedback, File, Message, Role, Status, Usage
-from webbot.transfer.talk import MOST_TITLE, Talk
+from webbot.transfer.talk import MOST_TITLE, Broken, Talk, WrittenRole
 from webbot.transfer.tree import check
-from webbot.transfer.values import Values
+from webbot.transfer.values import Values, checked_text
 
 FORMAT, VERSION = "webbot", 1
-BEGIN = f'{{"format": "{FORMAT}", "version": {VERSION}, "conversations": ['
+BEGIN = f'{{"format": "{FORMAT}", "version": {VERSION}, '
+TALKS = '"conversations": ['
 END = "\n]}\n"
 ABOUT = (
     "title", "titled_by", "role", "pinned", "speaks", "markup", "model", "tip", "remembers_from", "cut_for", "created_at",
@@ -34,6 +38,7 @@ ABOUT = (
 SAID = tuple(field.name for field in dataclasses.fields(Message) if field.name not in ("usage", "tool_calls", "tool_call"))
 KEPT = ("id", "name", "media_type", "size", "tokens", "counted_by", "created_at")
 USED = tuple(field.name for field in dataclasses.fields(Usage))
+PARTS = tuple(field.name for field in dataclasses.fields(WrittenRole))
 KEY_BYTES = 200
 MEDIA_TYPE = re.compile(r"[\w.+-]{1,80}/[\w.+-]{1,80}")
 NO_NAME = re.compile(r'[\x00-\x1f\x7f/\\]|^\.{0,2}$')
@@ -42,9 +47,14 @@ SPOKEN_BYTES = 2000
 
 # writing
 
-def whole(talks: Iterable[Iterable[str]]) -> Iterator[str]:
-    """A file of conversations, each as `written` gives it, a piece at a time."""
+def whole(talks: Iterable[Iterable[str]], roles: Iterable[WrittenRole] = ()) -> Iterator[str]:
+    """A file of conversations, each as `written` gives it, a piece at a time; the roles come first, so that they are there also
+    where the file breaks off."""
     yield BEGIN
+    said = [_dumps(_told(role, PARTS)) for role in roles]
+    if said:
+        yield '"roles": [\n' + ",\n".join(said) + "\n], "
+    yield TALKS
     for count, talk in enumerate(talks):
         yield ",\n" if count else "\n"
         yield from talk
@@ -68,7 +78,7 @@ def _message(message: Message) -> Mapping[str, Any]:
     return told if message.usage is None else told | {"usage": dataclasses.asdict(message.usage)}
 
 
-def _told(value: Message | File, names: Iterable[str]) -> dict[str, Any]:
+def _told(value: Message | File | WrittenRole, names: Iterable[str]) -> dict[str, Any]:
     """The fields that differ from what they mostly are."""
     plain = {field.name: field.default for field in dataclasses.fields(value)}
     return {name: found for name in names if (found := getattr(value, name)) != plain[name] and found != {}}
@@ -87,6 +97,20 @@ def check_head(head: Mapping[str, Any]) -> None:
     if head.get("version") != VERSION:
         raise BadInput("The file is of version {version} of its format; version {known} can be read here.",
                        version=repr(head.get("version"))[:20], known=VERSION)
+
+
+def roles(head: Mapping[str, Any]) -> Iterator[WrittenRole | Broken]:
+    """Those of a file beside its conversations."""
+    for place, item in enumerate(Values(dict(head)).items("roles")):
+        try:
+            given = Values(item, f"roles[{place}]")
+            given.only(PARTS)
+            openings = tuple(
+                checked_text(text, f"{given.at('openings')}[{count}]") for count, text in enumerate(given.items("openings"))
+            )
+            yield WrittenRole(given.text("title"), given.text("prompt"), given.text("description"), openings)
+        except Problem as problem:
+            yield Broken(place + 1, problem, role=True)
 
 
 def read(value: object) -> Talk:

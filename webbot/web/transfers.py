@@ -1,4 +1,5 @@
-"""Conversations as files over HTTP: one or all go out, files of other programs come in. The formats are webbot.transfer's."""
+"""Conversations, and roles beside them, as files over HTTP: one or all go out, files of other programs come in. The formats are
+webbot.transfer's."""
 
 from __future__ import annotations
 
@@ -30,6 +31,7 @@ from webbot.web.views import View, Views
 AT_ONCE = 500  # conversations whose ids are read at once
 PIECE = 65536  # characters that go out together
 WORK_SECONDS, BREATH_SECONDS = 0.02, 0.001
+TITLE = 80  # characters of a refused role's title that the page shows
 TOLD = 20  # conversations that came in, and reasons why others did not, that the page names
 
 
@@ -38,7 +40,7 @@ class Transfers:
 
     def __init__(self, services: Services, views: Views, account: Account) -> None:
         self.settings, self.chat, self.store, self.views = services.settings, services.chat, services.store, views
-        self.account = account
+        self.account, self.library = account, services.people.library
         self.blueprint = Blueprint("transfers", __name__)
         self.blueprint.add_url_rule("/c/<conversation>/export.json", "json", self.json)
         self.blueprint.add_url_rule("/c/<conversation>/export.md", "markdown", self.markdown)
@@ -58,9 +60,12 @@ class Transfers:
         return _download(written, transfer.file_name(about.title, "md"), "text/markdown; charset=utf-8")
 
     def everything(self) -> ResponseReturnValue:
-        """All conversations of the visitor; one after another is read while the file goes out."""
+        """All conversations and roles of the visitor; one conversation after another is read while the file goes out."""
         name = transfer.file_name(f"webbot {time.strftime('%Y-%m-%d')}", "json")
-        return _download(webbot_json.whole(self._all(g.owner)), name, "application/json")
+        roles = [
+            transfer.WrittenRole(role.title, role.prompt, role.description, role.openings) for role in self.library.of(g.owner)
+        ]
+        return _download(webbot_json.whole(self._all(g.owner), roles), name, "application/json")
 
     def _all(self, owner: str) -> Iterator[Iterator[str]]:
         for key in self._ids(owner):
@@ -108,7 +113,7 @@ class Transfers:
                 raise BadInput("Please choose a file.")
             self._take(file.stream.read(), claim(), told)
         except Problem as problem:
-            if not told.count:
+            if not told.count and not told.roles:
                 return self._nothing(problem)
             told.broken += 1
             told.reasons.append({"number": told.count + told.broken, "title": "", "sentence": sentence_of(problem)})
@@ -128,15 +133,19 @@ class Transfers:
         """Raises a Problem where the rest of the file cannot be read, or nothing more can be stored."""
         breathe = Breath()
         talks: list[tuple[int, transfer.Talk]] = []
+        roles: dict[int, transfer.WrittenRole] = {}  # by number
         unread: Problem | None = None
         try:
             for number, talk in enumerate(transfer.read(data, most=self.settings.max_upload_bytes, breathe=breathe), start=1):
                 if isinstance(talk, transfer.Broken):
-                    told.refuse(talk.number, talk.title, talk.problem)
+                    (told.refuse_role if talk.role else told.refuse)(talk.number, talk.title, talk.problem)
+                elif isinstance(talk, transfer.WrittenRole):
+                    roles[len(roles) + told.roles_broken + 1] = talk
                 else:
                     talks.append((number, talk))
         except Problem as problem:
             unread = problem
+        self._take_roles(owner, roles, told, breathe)
         for number, talk in self._in_order(owner, talks):
             try:
                 told.take(self.store.add_conversation(owner, talk.about, talk.messages, talk.files), len(talk.messages))
@@ -145,6 +154,15 @@ class Transfers:
             breathe()
         if unread is not None:
             raise unread
+
+    def _take_roles(self, owner: str, roles: dict[int, transfer.WrittenRole], told: Told, breathe: Breath) -> None:
+        given = map(dataclasses.asdict, roles.values())
+        for number, found in zip(roles, self.library.bring(owner, given), strict=True):
+            if isinstance(found, Problem):
+                told.refuse_role(number, roles[number].title, found)
+            elif found is not None:
+                told.roles += 1
+            breathe()
 
     def _in_order(self, owner: str, talks: list[tuple[int, transfer.Talk]]) -> list[tuple[int, transfer.Talk]]:
         """The order in which the store puts them one under the other, newest first. What goes below all that is there comes
@@ -165,10 +183,11 @@ class Transfers:
         return self.account.page(trouble=sentence_of(problem), status=problem.status)
 
     def _shown(self, told: Told) -> ResponseReturnValue:
-        status = 200 if told.count or not told.broken else 422
+        status = 200 if told.count or told.roles or not (told.broken or told.roles_broken) else 422
         if wants_json():
             return jsonify(
                 conversations=told.count, messages=told.messages, broken=told.broken, reasons=told.reasons, taken=told.taken,
+                roles=told.roles, roles_broken=told.roles_broken, roles_reasons=told.roles_reasons,
             ), status
         return render_template("imported.html", told=told, current=None, **self.views.lists.asked()), status
 
@@ -187,12 +206,13 @@ class Breath:
 
 
 class Told:
-    """What became of a file's conversations."""
+    """What became of a file's conversations, and of its roles."""
 
     def __init__(self) -> None:
-        self.count = self.messages = self.broken = 0
+        self.count = self.messages = self.broken = self.roles = self.roles_broken = 0
         self.taken: list[View] = []
         self.reasons: list[View] = []
+        self.roles_reasons: list[View] = []
         self.last: Conversation | None = None
 
     def take(self, conversation: Conversation, messages: int) -> None:
@@ -206,6 +226,11 @@ class Told:
         self.broken += 1
         if len(self.reasons) < TOLD:
             self.reasons.append({"number": number, "title": title, "sentence": sentence_of(problem)})
+
+    def refuse_role(self, number: int, title: str, problem: Problem) -> None:
+        self.roles_broken += 1
+        if len(self.roles_reasons) < TOLD:
+            self.roles_reasons.append({"number": number, "title": title[:TITLE], "sentence": sentence_of(problem)})
 
 
 def _download(pieces: Iterator[str], name: str, media_type: str) -> Response:
