@@ -104,7 +104,7 @@ def test_too_long(program):
     assert refusal(program.complete([1] * 9000), 413) == told
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_what_prompts_took_does_not_depend_on_which_answer_ends_first(order):
     """Two answers to a prompt of two tokens and two to one of one."""
     asked = Asked(echoes=(), prompts=2, choices=4, logprobs=False)
