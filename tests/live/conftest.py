@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 JSON = {"Accept": "application/json"}
+EVENT = re.compile(r"20\d\d-\d\d-\d\dT[0-9:]{8}Z (DEBUG|INFO|WARNING|ERROR) ")
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
 
 
 def until(condition, seconds=20.0, what="it did not happen"):
@@ -86,6 +89,12 @@ class LiveServer:
 
     def visitor(self):
         return Visitor(self.url)
+
+    def strange_lines(self):
+        """Those of the log since the start was told that begin no event, or hold what moves a terminal's writing."""
+        lines = self.log.read_text().splitlines()
+        ready = next(number for number, line in enumerate(lines) if line.endswith(" ready"))
+        return [line for line in lines[ready:] if not EVENT.match(line) or UNSEEN.search(line)]
 
 
 class Visitor:

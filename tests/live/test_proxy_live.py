@@ -29,7 +29,7 @@ def server(tmp_path_factory):
     folder = Path(tempfile.mkdtemp(prefix="webbot-proxy-", dir="/tmp"))  # a socket's path must be short
     path = folder / "webbot.sock"
     server = LiveServer(tmp_path_factory.mktemp("proxied"), access="header", proxy_secret=SECRET, proxy_port=str(port),
-                        socket=str(path), owners="olga")
+                        socket=str(path), owners="olga", log_level="debug")
     server.proxy_port, server.path = port, path
     server.start(ready=False)
     yield server
@@ -229,6 +229,19 @@ def test_the_plain_port_answers_only_the_proxy(server):
     assert raw(open_(), f"X-Proxy-Secret: {SECRET}")[0] == 401
     upgrade = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
     assert raw(open_(), *upgrade, "X-Forwarded-User: ann", path="/api/chat")[0] == 401
+
+
+def test_names_make_no_lines_of_their_own_in_the_log(server):
+    """A38, at the level debug: whom the proxy names does not stand in it, who only says so does, in quotes."""
+    secret, open_ = f"X-Proxy-Secret: {SECRET}", over_tls(server.port)
+    assert raw(open_(), secret, "X-Forwarded-User: canary-known", "X-Forwarded-Email: canary-mail@example.org")[0] == 200
+    for end in ("\x1b[31m%s%n", "\u2028ERROR", "\x85ERROR", "\u202e", "/../..", "x" * 5000):
+        sent = end.encode().decode("latin-1")
+        assert 400 <= raw(open_(), secret, f"X-Forwarded-User: canary{sent}")[0] < 500
+        assert 400 <= raw(open_(), f"X-Forwarded-User: forged{sent}")[0] < 500
+    log = server.log.read_text()
+    assert "canary" not in log and SECRET not in log and "forged\u00c2\\x85ERROR" in log and "x" * 200 not in log
+    assert not server.strange_lines()
 
 
 def test_the_socket_is_for_owner_and_group(server):

@@ -116,7 +116,7 @@ def test_two_gigabytes_are_refused_before_they_come(server):
 
 @pytest.mark.model
 def test_there_and_back_and_leaving_the_recogniser(live):
-    server = live(speech="1", speech_model="starter")
+    server = live(speech="1", speech_model="starter", log_level="debug")
     with program(server) as client:
         until(lambda: client.get("/readyz").json()["parts"]["speech"]["status"] == "ready", 120)
         said = client.post("/v1/audio/speech", json=body(QUESTION, response_format="mp3")).content
@@ -130,6 +130,8 @@ def test_there_and_back_and_leaving_the_recogniser(live):
         began = time.monotonic()
         assert client.post("/v1/audio/transcriptions", files=files, data={"model": "whisper-1"}).json()["text"] == QUESTION
         assert time.monotonic() - began < 15  # the long one would take half a minute
+    log = server.log.read_text()
+    assert "DEBUG" in log and "capital" not in log and "nobody has counted" not in log, "what is said stands in no log"
 
 
 def test_speech_that_breaks_off_is_cut_and_does_not_look_whole(server):
