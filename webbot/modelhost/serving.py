@@ -97,6 +97,7 @@ class _Server:
         self.ended.set()
 
     def _load(self) -> None:
+        """In a thread that ends: see modelhost/threads.py."""
         try:
             info = self.worker.load(lambda progress, sentence: self._set(progress=progress, sentence=sentence))
         except Problem as problem:

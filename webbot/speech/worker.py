@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from webbot.errors import BadInput, TooMany, Unusable
-from webbot.modelhost import LEFT, Step, awaited, serve
+from webbot.modelhost import LEFT, Step, apart, awaited, serve
 from webbot.speech import audio, vad
 from webbot.speech.segments import Segment, Wishes
 
@@ -166,7 +166,7 @@ def _torchaudio() -> audio.Resampler | None:
     def resampled(samples: audio.Samples, rate: int) -> audio.Samples:
         if rate == audio.RATE:
             return samples
-        return np.asarray(resample(torch.from_numpy(samples), rate, audio.RATE).numpy(), np.float32)
+        return apart(lambda: np.asarray(resample(torch.from_numpy(samples), rate, audio.RATE).numpy(), np.float32))
 
     return resampled
 

@@ -128,6 +128,17 @@ def test_another_owner_finds_only_what_is_common(starter, likeliest):
             assert request.found == found
 
 
+def test_after_a_stop_it_can_be_started_again(starter):
+    [prompt] = prompts(3, [40])
+    with running(starter) as runner:
+        first = read(submit(runner, prompt))
+        runner.stop()
+        waiting = submit(runner, prompt)
+        assert runner.load()[1] == 1, "nobody computes it"
+        runner.start()
+        assert read(waiting) == first
+
+
 def test_a_background_answer_fills_the_cache(starter, likeliest):
     prompt = prompts(6, [100])[0]
     with running(starter) as runner:

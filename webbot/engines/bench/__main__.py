@@ -15,6 +15,7 @@ from typing import Any
 
 from webbot.engines.bench.wanted import Wanted
 from webbot.errors import Problem
+from webbot.modelhost import apart
 
 
 def main() -> int:
@@ -68,7 +69,8 @@ class Bench:
     def _check(self) -> None:
         from webbot.engines.bench import check
 
-        for row in check.rows(self.wanted, _say):
+        rows = check.rows(self.wanted, _say)
+        while (row := apart(lambda: next(rows, None))) is not None:
             _say(f"{'ok   ' if row['well'] else 'WRONG'}  {row['what']}: {row['found']}")
             self.result["checks"].append(row)
 
@@ -76,10 +78,10 @@ class Bench:
         from webbot.engines.bench import bandwidth, measuring
         from webbot.engines.bench.subject import bring
 
-        subject = bring(self.wanted, _say)
+        subject = apart(lambda: bring(self.wanted, _say))
         self.result |= measuring.described(subject, self.wanted)
         _say("Measuring the memory.")
-        self.result["bandwidth"] = bandwidth.measure(subject.device, subject.loaded.precision)
+        self.result["bandwidth"] = subject.alone(lambda: bandwidth.measure(subject.device, subject.loaded.precision))
         self._save()
         run = measuring.Measuring(subject, self.wanted, max(self.result["bandwidth"].values()), self._left, _say)
         self.result["threads"] = run.threads

@@ -49,15 +49,12 @@ def _greedy(subject: Subject) -> Iterator[Row]:
     prompts = [subject.prompts(1, length, seed=length)[0] for length in LENGTHS if length + TOKENS < subject.window]
     written, scores = zip(*(_by_generate(subject, prompt) for prompt in prompts), strict=True)
     ours = Ours(subject, len(prompts), max(LENGTHS) + 2 * TOKENS, 4 * (sum(LENGTHS) + TOKENS * len(LENGTHS)), "plain", 0)
-    try:
-        alone = [ours.answers([prompt], TOKENS)[0].tokens for prompt in prompts[: len(prompts) // 2]]
-        yield _compared("Greedy tokens equal generate's in float32: alone", alone, written, scores)
-        together = [answer.tokens for answer in ours.answers(prompts, TOKENS)]
-        yield _compared("... all together, of several lengths", together, written, scores)
-        again = [answer.tokens for answer in ours.answers(prompts, TOKENS)]
-        yield _compared("... with prompts found in the cache", again, written, scores)
-    finally:
-        ours.stop()
+    alone = [ours.answers([prompt], TOKENS)[0].tokens for prompt in prompts[: len(prompts) // 2]]
+    yield _compared("Greedy tokens equal generate's in float32: alone", alone, written, scores)
+    together = [answer.tokens for answer in ours.answers(prompts, TOKENS)]
+    yield _compared("... all together, of several lengths", together, written, scores)
+    again = [answer.tokens for answer in ours.answers(prompts, TOKENS)]
+    yield _compared("... with prompts found in the cache", again, written, scores)
 
 
 @torch.inference_mode()

@@ -60,19 +60,16 @@ class Measuring:
         ours = self._ours()
         self.threads["webbot"] = ours.threads
         yield "waits", {"what": "Start of the engine, once the weights are in memory", "webbot": ours.seconds}
-        try:
-            for load in self.loads:
-                row = rates.measure([ours, *theirs], self.subject, load.streams, load.context, self.tokens, rounds=self.rounds,
-                                    band=self.band, left=self.left)
-                self.say(f"{load.streams} at once, {load.context} tokens of context: " + ", ".join(
-                    f"{SIDES[side]} {number(row[side])}" for side in SIDES if side in row) + " tokens/s")
-                yield "rates", row
-            generate = next((side for side in theirs if type(side) is Generate), None)
-            for row in waits.Waits(ours, generate, self.subject, self._window(), self.rounds).rows(self.cold, self.long):
-                self.say(f"{row['what']}: {row['webbot'] * 1000:.1f} ms")
-                yield "waits", row
-        finally:
-            ours.stop()
+        for load in self.loads:
+            row = rates.measure([ours, *theirs], self.subject, load.streams, load.context, self.tokens, rounds=self.rounds,
+                                band=self.band, left=self.left)
+            self.say(f"{load.streams} at once, {load.context} tokens of context: " + ", ".join(
+                f"{SIDES[side]} {number(row[side])}" for side in SIDES if side in row) + " tokens/s")
+            yield "rates", row
+        generate = next((side for side in theirs if type(side) is Generate), None)
+        for row in waits.Waits(ours, generate, self.subject, self._window(), self.rounds).rows(self.cold, self.long):
+            self.say(f"{row['what']}: {row['webbot'] * 1000:.1f} ms")
+            yield "waits", row
 
     def _theirs(self) -> list[Side]:
         if self.subject.theirs is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from webbot.engines.bench.subject import Subject
 from webbot.engines.compute.assembly import Wanted, assemble
 from webbot.engines.compute.request import Request
 from webbot.errors import Problem
+from webbot.modelhost import apart
 
 LONGEST_SECONDS = 600.0  # an answer without an end is a fault
 TICK = 0.001
@@ -41,23 +43,38 @@ class Clocked(queue.SimpleQueue[Any]):
 
 
 class Ours:
-    """The engine for a subject, started: at most `streams` answers at once, whose caches together hold `tokens` tokens."""
+    """The engine for a subject: at most `streams` answers at once, whose caches together hold `tokens` tokens. It is `awake` only
+    while it is measured, so that its threads are not in the way of the other side's."""
 
     name = "webbot"
 
     def __init__(self, subject: Subject, streams: int, window: int, tokens: int, weights: str, threads: int) -> None:
         began = time.perf_counter()
-        self.runner = assemble(subject.loaded, Wanted(
+        wanted = Wanted(
             context=window, parallel=streams, queue=2 * streams, queue_owner=2 * streams, threads=threads, weights=weights,
             cache_bytes=tokens * subject.token_bytes,
-        ))
-        self.runner.start()
+        )
+        self.runner, self.threads = apart(lambda: (assemble(subject.loaded, wanted), torch.get_num_threads()))
         self.seconds = time.perf_counter() - began
-        self.threads = torch.get_num_threads()
+        self._awake = False
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Meanwhile what was begun is computed."""
+        if self._awake:
+            yield
+            return
+        torch.set_num_threads(self.threads)
+        self.runner.start()
+        self._awake = True
+        try:
+            yield
+        finally:
+            self._awake = False
+            self.runner.stop()
 
     def rate(self, prompts: Sequence[Sequence[int]], tokens: int) -> float:
         """Tokens a second while all answers write: from the last first token to the first last one."""
-        torch.set_num_threads(self.threads)
         answers = self.answers(prompts, tokens)
         begin, stop = max(each.moments[0] for each in answers), min(each.moments[-1] for each in answers)
         if stop <= begin:  # the first has ended before the last began
@@ -66,16 +83,17 @@ class Ours:
 
     def first(self, prompt: Sequence[int]) -> float:
         """Seconds to the first token of an answer."""
-        torch.set_num_threads(self.threads)
-        began = time.perf_counter()
-        return self.answers([prompt], 1)[0].moments[0] - began
+        with self.awake():
+            began = time.perf_counter()
+            return self.answers([prompt], 1)[0].moments[0] - began
 
     def answers(self, prompts: Sequence[Sequence[int]], tokens: int) -> list[Clocked]:
         """Those to all prompts, at once. Raises what ended one of them early."""
-        running = [self.begin(prompt, tokens) for prompt in prompts]
-        for answer in running:
-            finish(answer)
-        return running
+        with self.awake():
+            running = [self.begin(prompt, tokens) for prompt in prompts]
+            for answer in running:
+                finish(answer)
+            return running
 
     def begin(self, prompt: Sequence[int], tokens: int) -> Clocked:
         answer = Clocked()
@@ -89,9 +107,6 @@ class Ours:
         until = time.monotonic() + LONGEST_SECONDS
         while any(self.runner.load()) and time.monotonic() < until:
             time.sleep(TICK)
-
-    def stop(self) -> None:
-        self.runner.stop()
 
 
 def finish(answer: Clocked) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from webbot.engines.bench.subject import Subject
@@ -32,7 +33,8 @@ def measure(sides: Sequence[Side], subject: Subject, streams: int, context: int,
             continue
         count = tokens if turn or side.name == "compiled" else min(WARM_TOKENS, tokens)
         try:
-            rate = side.rate(subject.prompts(streams, context, seed=1000 * streams + turn), count)
+            prompts = subject.prompts(streams, context, seed=1000 * streams + turn)
+            rate = subject.alone(partial(side.rate, prompts, count))
         except Exception as error:
             left(f"{side.name}, {streams} at once", f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0][:300])
             used[side.name] = float("inf")

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
@@ -19,8 +19,10 @@ from webbot.engines.compute.cache import bytes_a_token
 from webbot.engines.llama import loading
 from webbot.engines.llama.loading import Loaded
 from webbot.engines.llama.machine import free_bytes
+from webbot.modelhost import apart
 
 Report = Callable[[str], None]
+Value = TypeVar("Value")
 SHAPES: dict[str, tuple[str, dict[str, Any]]] = {"1b": ("Llama 3.2 1B's shape, random weights", {
     "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
     "num_key_value_heads": 8, "head_dim": 64, "vocab_size": 128_256, "max_position_embeddings": 131_072,
@@ -48,6 +50,10 @@ class Subject:
     @property
     def device(self) -> torch.device:
         return self.loaded.device
+
+    def alone(self, act: Callable[[], Value]) -> Value:
+        """What `act` gives, without the threads that other computing has left behind, and leaving none."""
+        return apart(act) if self.device.type == "cpu" else act()
 
     def prompts(self, count: int, length: int, seed: int) -> list[list[int]]:
         """Random tokens, others for each seed: nothing of them is in a cache."""

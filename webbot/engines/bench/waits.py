@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count, pairwise
 from typing import Any
 
@@ -48,17 +49,22 @@ class Waits:
         while len(mine) < self.rounds and sum(mine) + sum(others) < ENOUGH_SECONDS:
             mine.append(own())
             if self.theirs is not None:
-                others.append(self.theirs.first(self._prompt(length)))
+                others.append(self.subject.alone(partial(self.theirs.first, self._prompt(length))))
         return {"what": what, "webbot": min(mine)} | ({"generate": min(others)} if others else {})
 
     def _again(self, length: int) -> float:
         """The first token of a second question, after a turn with so many tokens."""
         begun = self._prompt(length)
-        answer = self.ours.answers([begun], ANSWER)[0]
-        return self.ours.first([*begun, *answer.tokens, *self._prompt(QUESTION)])
+        with self.ours.awake():
+            answer = self.ours.answers([begun], ANSWER)[0]
+            return self.ours.first([*begun, *answer.tokens, *self._prompt(QUESTION)])
 
     def _beside(self, length: int) -> tuple[float, float]:
         """The first token of a prompt while others write, and the longest pause that one of these had meanwhile."""
+        with self.ours.awake():
+            return self._beside_others(length)
+
+    def _beside_others(self, length: int) -> tuple[float, float]:
         others = [self.ours.begin(self._prompt(OTHERS_PROMPT), OTHERS_TOKENS) for _ in range(OTHERS)]
         try:
             for other in others:

@@ -53,16 +53,21 @@ class Runner:
         self._stopped = False
         self.step = Computing()
         self.steps = 0  # counts what was computed: it stands still when the model hangs or nothing is asked
-        self._thread = threading.Thread(target=self._run, daemon=True, name="model")
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Also after a stop; what was asked meanwhile waits for it."""
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, daemon=True, name="model")
         self._thread.start()
 
     def stop(self) -> None:
+        """Returns once nothing computes any more. The threads with which it computed end, too."""
         with self._work:
             self._stopped = True
             self._work.notify()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def submit(self, request: Request | Embedding) -> None:
         """Queues a request. Raises TooMany, and NoMemory for one that never fits."""
